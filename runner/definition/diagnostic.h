@@ -34,8 +34,8 @@ using Diagnostics = std::vector<Diagnostic>;
 
 bool has_errors(const Diagnostics& diagnostics);
 
-// The human form of reference/interfaces.md 5.5: `error[DB-2014]: …`, `--> file:line:column`, the line,
-// the caret, the hint.
+// The human form of reference/interfaces.md 5.5: `error[DB-2014]: …`, `--> file:line:column`, the
+// line, the caret, the hint.
 std::string render(const Diagnostic& diagnostic);
 
 }  // namespace daybook

@@ -12,6 +12,7 @@
 
 #include "runner/definition/contract.h"
 #include "runner/definition/diagnostic.h"
+#include "statemachine/events.h"
 
 namespace daybook {
 
@@ -37,8 +38,9 @@ struct FileSource {
 // A query against PostgreSQL, captured once per attempt into a file that is then the input.
 // {from} and {to} in `query` stand for the partition's range.
 struct PostgresSource {
-  std::string connection;  // secret://env/NAME, secret://file/path, or a libpq string without password
-  std::string query;       // exactly one SELECT
+  std::string
+      connection;     // secret://env/NAME, secret://file/path, or a libpq string without password
+  std::string query;  // exactly one SELECT
   bool operator==(const PostgresSource&) const = default;
 };
 
@@ -58,7 +60,8 @@ struct Partitioning {
   Type type = Type::string;
   Unit unit = Unit::value;
   std::uint32_t buckets = 0;  // hash
-  std::string start, end, every;  // range: "2024-01-01", "", "1 month" or integers; start and expected end
+  std::string start, end,
+      every;  // range: "2024-01-01", "", "1 month" or integers; start and expected end
   std::vector<std::string> expected;  // keys declared beside those found; a missing one is a gap
   bool operator==(const Partitioning&) const = default;
 };
@@ -75,10 +78,22 @@ struct Expression {
 };
 
 namespace step {
-struct Derive { std::vector<std::pair<std::string, Expression>> columns; bool operator==(const Derive&) const = default; };
-struct Filter { Expression keep; bool operator==(const Filter&) const = default; };
-struct Select { std::vector<std::string> columns; bool operator==(const Select&) const = default; };
-struct Rename { std::vector<std::pair<std::string, std::string>> from_to; bool operator==(const Rename&) const = default; };
+struct Derive {
+  std::vector<std::pair<std::string, Expression>> columns;
+  bool operator==(const Derive&) const = default;
+};
+struct Filter {
+  Expression keep;
+  bool operator==(const Filter&) const = default;
+};
+struct Select {
+  std::vector<std::string> columns;
+  bool operator==(const Select&) const = default;
+};
+struct Rename {
+  std::vector<std::pair<std::string, std::string>> from_to;
+  bool operator==(const Rename&) const = default;
+};
 struct Dedupe {
   enum class Keep : std::uint8_t { first, last };
   std::vector<std::string> key;
@@ -105,7 +120,11 @@ struct Mask {
   Method method = Method::redact;
   bool operator==(const Mask&) const = default;
 };
-struct Flag { std::string column; Expression when; bool operator==(const Flag&) const = default; };
+struct Flag {
+  std::string column;
+  Expression when;
+  bool operator==(const Flag&) const = default;
+};
 struct Assert {
   enum class Else : std::uint8_t { quarantine, fail, warn };
   std::string name;  // rule id
@@ -114,12 +133,16 @@ struct Assert {
   bool operator==(const Assert&) const = default;
 };
 // One SELECT over the table `input`; checked as a whole, external access off.
-struct Sql { std::string query; Span span; bool operator==(const Sql& o) const { return query == o.query; } };
+struct Sql {
+  std::string query;
+  Span span;
+  bool operator==(const Sql& o) const { return query == o.query; }
+};
 }  // namespace step
 
-using Step = std::variant<step::Derive, step::Filter, step::Select, step::Rename, step::Dedupe,
-                          step::Lookup, step::Aggregate, step::Mask, step::Flag, step::Assert,
-                          step::Sql>;
+using Step =
+    std::variant<step::Derive, step::Filter, step::Select, step::Rename, step::Dedupe, step::Lookup,
+                 step::Aggregate, step::Mask, step::Flag, step::Assert, step::Sql>;
 
 // "derive", "filter", …: the name in the file.
 std::string_view step_name(const Step& step);
@@ -134,7 +157,7 @@ struct PostgresSink {
   std::string table;  // "schema.table"
   bool operator==(const PostgresSink&) const = default;
 };
-enum class LoadMode : std::uint8_t { replace, merge, append };
+
 enum class CompensateBy : std::uint8_t { restore_previous, remove, flag };
 
 struct Sink {
@@ -172,7 +195,8 @@ struct Pipeline {
   std::string owner;
   std::string description;
   Source source;
-  std::optional<Contract> contract;  // of the source; without one every column is an optional string
+  std::optional<Contract>
+      contract;  // of the source; without one every column is an optional string
   Partitioning partition;
   std::vector<Step> steps;
   std::optional<Contract> output;
@@ -185,22 +209,22 @@ struct Pipeline {
   InputRetention retain = InputRetention::copy;
   // Partition gate: above this share of quarantined records (percent, exact text) the slot is held.
   std::string quarantine_budget_percent;  // empty: no budget
-  bool allow_empty = false;  // a source without records is an outcome, not a fault
+  bool allow_empty = false;               // a source without records is an outcome, not a fault
   std::optional<Schedule> schedule;
   std::uint64_t memory_limit_bytes = 0;  // 0: the machine decides
   // Columns after each step: schema[0] is the source's, schema[i+1] that after steps[i].
   std::vector<std::vector<Column>> schema;
-  Digest digest{};     // over this file's bytes, the contracts' digests and the component version
+  Digest digest{};  // over this file's bytes, the contracts' digests and the component version
   std::string source_text;
-  std::string file;    // as named by the user
-  std::string project; // absolute folder of the file
+  std::string file;     // as named by the user
+  std::string project;  // absolute folder of the file
 };
 
 // Reads and checks one pipeline with its contracts. Reports every fault of every file at once.
 std::optional<Pipeline> read_pipeline(const std::string& file, Diagnostics& diagnostics);
 
-// The same from the book's own record (definition and contract bytes by the path they were read from):
-// what replay uses.
+// The same from the book's own record (definition and contract bytes by the path they were read
+// from): what replay uses.
 struct DefinitionFiles {
   std::string pipeline_file, pipeline_text;
   std::map<std::string, std::string> contracts;  // path as written in the pipeline file -> bytes
@@ -213,7 +237,7 @@ struct PartitionInput {
   std::string key;                 // [A-Za-z0-9._=+-]{1,128}
   std::vector<std::string> files;  // absolute, sorted; empty for PostgresSource
   std::map<std::string, std::string> placeholders;
-  std::string from, to;            // range partitions
+  std::string from, to;                   // range partitions
   std::vector<std::string> lookup_files;  // absolute, in order of the lookup steps
   bool operator==(const PartitionInput&) const = default;
 };
