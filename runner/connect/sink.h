@@ -1,0 +1,133 @@
+// A place data is loaded into, exactly once. The protocols are those of docs/reliability.md (the
+// load protocol): intent in the book, then effect and marker as one atomic act under a fence, then
+// the commit in the book. A driver never decides: it does one step and says what it found.
+//
+// Blocking; one driver object is used by one thread at a time. All functions may be called again
+// after a crash at any point, with a higher fence, and then finish or answer what already happened.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ledger/error.h"
+#include "runner/dataplane/stage.h"
+#include "runner/definition/pipeline.h"
+#include "statemachine/events.h"
+
+namespace daybook {
+
+// One load as the book intended it.
+struct LoadPlan {
+  std::string origin;  // of the book
+  std::string pipeline;
+  std::string partition;
+  Generation generation = 0;
+  Generation replaces = 0;  // current generation before this one; 0: none
+  Digest replaces_load_id{};
+  Digest load_id{};
+  Digest content{};
+  std::uint64_t rows = 0;
+  EntryIndex fence = 0;  // index of AttemptStarted: never lower than an earlier one
+  LoadMode mode = LoadMode::replace;
+  std::vector<std::string> key;  // merge
+  std::vector<Column> columns;
+  std::filesystem::path staged;  // directory of the staged files
+  std::vector<StagedFile> files;
+};
+
+struct LoadEvidence {
+  bool recovered = false;  // an earlier attempt had committed it
+  std::uint64_t rows = 0;
+  std::string evidence;  // manifest digest, or "xid 731 lsn 0/16B3748 timeline 1 system 72…"
+  std::vector<OutputFile> files;
+};
+
+struct SinkFailure {
+  ErrorClass error = ErrorClass::internal;
+  std::string code;  // "fenced", "sqlstate.40001", "errno.ENOSPC", "conflict"
+  std::string detail;
+  std::string fingerprint;
+  std::string classified_by;
+  bool ambiguous = false;  // the effect may have happened: only settle() may say
+};
+
+template <typename T>
+using SinkResult = std::expected<T, SinkFailure>;
+
+// One step of a compensation: take back `generation`, make `restores` current again (0: none).
+struct CompensationPlan {
+  std::string origin, pipeline, partition;
+  CompensationAction action = CompensationAction::restore_previous;
+  Generation generation = 0, restores = 0;
+  Digest generation_load_id{}, restores_load_id{};
+  Digest load_id{};  // of the compensation: its own marker
+  EntryIndex fence = 0;
+};
+
+struct CompensationEvidence {
+  bool recovered = false;
+  std::uint64_t rows_removed = 0, rows_restored = 0;
+  std::string evidence;
+};
+
+// What the sink holds for one slot, by its own markers.
+struct SinkGeneration {
+  std::string pipeline, partition;
+  Generation generation = 0;
+  Digest load_id{}, content{};
+  std::uint64_t rows = 0;
+  bool tombstone = false;  // compensated
+  bool current = false;
+  // Deep check only: data and marker disagree ("part-1.parquet: digest differs"); empty when sound.
+  std::string damage;
+};
+
+class SinkDriver {
+ public:
+  virtual ~SinkDriver() = default;
+
+  // Before anything is planned: reachable, writable, right cluster or file system, schema fits the
+  // output columns. Creates what is missing (tables, marker tables, directories).
+  virtual SinkResult<void> prepare(const std::vector<Column>& columns, LoadMode mode,
+                                   const std::vector<std::string>& key) = 0;
+
+  // Raises the fence and commits the staged files with their marker. Success: visible, durable,
+  // once. Failure that is not ambiguous: nothing visible, and nothing of this attempt can become
+  // visible.
+  virtual SinkResult<LoadEvidence> load(const LoadPlan& plan) = 0;
+
+  // After a crash or an ambiguous answer: takes the fence, then answers for good. A value: it is
+  // committed (finished now where the protocol allows). nullopt: it is not, and can not be any
+  // more.
+  virtual SinkResult<std::optional<LoadEvidence>> settle(const LoadPlan& plan) = 0;
+
+  // Re-reads what was loaded through a fresh connection or descriptor: rows and digests.
+  virtual SinkResult<std::uint64_t> verify(const LoadPlan& plan) = 0;
+
+  // Numbers of a compensation without doing it, and the act itself; `settle` semantics as for
+  // loads: calling compensate again with a higher fence finishes or reports what happened.
+  virtual SinkResult<CompensationEvidence> dry_run(const CompensationPlan& plan) = 0;
+  virtual SinkResult<CompensationEvidence> compensate(const CompensationPlan& plan) = 0;
+
+  // Everything the sink's markers say, for reconcile. deep: check the data against them too.
+  virtual SinkResult<std::vector<SinkGeneration>> inventory(bool deep) = 0;
+
+  // Absolute paths of the current generation's files, for merge into directories; empty elsewhere.
+  virtual SinkResult<std::vector<std::filesystem::path>> current_files(
+      const std::string& pipeline, const std::string& partition) = 0;
+
+  // Removes leftovers of attempts below this fence and superseded files the book no longer needs to
+  // restore. Idempotent; never by pattern.
+  virtual SinkResult<void> tidy(const std::string& partition, EntryIndex below_fence) = 0;
+
+  virtual StagedFormat staged_format() const = 0;
+};
+
+// `connection` secrets are resolved here, at the last moment, and appear in no error text.
+SinkResult<std::unique_ptr<SinkDriver>> open_sink(const Pipeline& pipeline);
+
+}  // namespace daybook
