@@ -28,7 +28,8 @@ class PostgresCluster {
   enum class Stop : std::uint8_t { fast, immediate, kill };
 
   // Makes the cluster and starts it; about a second.
-  static Result<std::unique_ptr<PostgresCluster>> create(const Options& options = {});
+  static Result<std::unique_ptr<PostgresCluster>> create() { return create(Options{}); }
+  static Result<std::unique_ptr<PostgresCluster>> create(const Options& options);
   ~PostgresCluster();
   PostgresCluster(const PostgresCluster&) = delete;
   PostgresCluster& operator=(const PostgresCluster&) = delete;
