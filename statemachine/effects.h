@@ -1,0 +1,58 @@
+// Work the outside owes the state: read off the state itself, so that replay after a crash yields
+// exactly what is still to be done. The runner performs these; each outcome comes back as a
+// command.
+#pragma once
+
+#include <variant>
+#include <vector>
+
+#include "statemachine/state.h"
+
+namespace daybook {
+
+namespace effect {
+// An attempt that an earlier boot started and can not finish: record it as lost, under a new fence.
+struct AbandonAttempt {
+  SlotId slot{};
+  bool operator==(const AbandonAttempt&) const = default;
+};
+struct ExecuteAttempt {
+  RunId run{};
+  SlotId slot{};
+  Timestamp not_before = 0;
+  bool operator==(const ExecuteAttempt&) const = default;
+};
+// Staged and cleared: intend the load and do it.
+struct Load {
+  RunId run{};
+  SlotId slot{};
+  bool operator==(const Load&) const = default;
+};
+// Intended, outcome unknown: ask the sink under the fence.
+struct SettleLoad {
+  SlotId slot{};
+  bool operator==(const SettleLoad&) const = default;
+};
+struct VerifyLoaded {
+  SlotId slot{};
+  bool operator==(const VerifyLoaded&) const = default;
+};
+struct FinishRun {
+  RunId run{};
+  bool operator==(const FinishRun&) const = default;
+};
+struct ContinueCompensation {
+  CompensationId compensation{};
+  bool operator==(const ContinueCompensation&) const = default;
+};
+}  // namespace effect
+
+using Effect =
+    std::variant<effect::AbandonAttempt, effect::ExecuteAttempt, effect::Load, effect::SettleLoad,
+                 effect::VerifyLoaded, effect::FinishRun, effect::ContinueCompensation>;
+
+// In a fixed order: settle what is uncertain first, then verify, load, execute, finish. Leaves out
+// what is paused, cancelled or waits for a person.
+std::vector<Effect> pending(const State& state);
+
+}  // namespace daybook
