@@ -37,6 +37,7 @@ struct Refusal {
 };
 
 std::string_view name(Refusal::Code code);
+std::string_view name(SlotPhase phase);  // "waiting for a retry"
 
 using Decision = std::expected<std::vector<Event>, Refusal>;
 
@@ -45,6 +46,10 @@ Decision decide(const State& state, const Context& context, const Command& comma
 // Delay before the next attempt after `failures` failures: exponential, capped, half of it jitter
 // drawn from `seed`. Pure, so that the book can show why it was that long.
 std::uint64_t retry_delay_ms(const RetryRule& rule, std::uint32_t failures, std::uint64_t seed);
+
+// The generation a load of this content is to have: a new one, or that of an aborted load of the
+// same content.
+Generation next_generation(const Slot& slot, const Digest& content);
 
 // The identity of a load: SHA-256 over this text is the load id (the caller hashes).
 std::string load_identity(const State& state, const Slot& slot, Generation generation,

@@ -109,7 +109,13 @@ enum class PlanReason : std::uint8_t {
   compensated,
   lost,
 };
-enum class SkipReason : std::uint8_t { unchanged, late_rejected, late_held, cancelled };
+enum class SkipReason : std::uint8_t {
+  unchanged,      // inputs, definition and engine are those of the generation that stands
+  late_rejected,  // the input changed after the load and the definition says reject
+  set_aside,      // quarantined as a whole, and nothing changed since
+  waiting,        // held or awaiting approval, and nothing changed since
+  compensated,    // exactly this was loaded and taken back
+};
 enum class LoadMode : std::uint8_t { replace, merge, append };
 enum class CompensationAction : std::uint8_t { restore_previous, remove, flag };
 enum class ApprovalSubject : std::uint8_t { load, compensation };

@@ -88,14 +88,13 @@ struct Slot {
   std::uint32_t attempt_epoch = 0;         // boot that started the live attempt
   Timestamp not_before = 0;                // of the next attempt
   std::optional<StagedState> staged;
-  bool load_approved = false, hold_overruled = false;
-  ApprovalId approval{};
-  bool approval_asked = false;
+  Digest overruled{};                        // content a person let pass in spite of its gates
+  std::optional<ApprovalId> approval;        // last asked for
+  std::vector<BatchId> batches;              // of all its attempts
   std::vector<GenerationState> generations;  // number n stands at n - 1
   Generation current = 0;                    // what readers of the sink see; 0: nothing
   std::optional<ErrorClass> error;           // of the last failed attempt
   EntryIndex story = no_entry;               // the entry that put it into its phase
-  std::vector<EntryIndex> entries;           // all entries about it, for explain
   bool operator==(const Slot&) const = default;
 };
 
@@ -169,7 +168,7 @@ struct CompensationState {
   std::vector<CompensationStep> steps;
   Digest plan{};
   PayloadRef text;
-  std::uint32_t approvals = 0;
+  std::optional<ApprovalId> approval;
   std::uint32_t done = 0;       // steps committed
   bool intended = false;        // step number `done` is intended and not yet settled
   EntryIndex fence = no_entry;  // of the intended step
@@ -217,7 +216,8 @@ struct State {
   std::set<CompensationId> open_compensations;
   bool paused = false;
   std::set<std::string> paused_pipelines;
-  std::vector<Checkpoint> checkpoints;
+  std::optional<Checkpoint> checkpoint;  // the last one
+  std::uint64_t checkpoints = 0;
   std::uint64_t refusals = 0;
   bool operator==(const State&) const = default;
 

@@ -1,0 +1,549 @@
+#include "statemachine/apply.h"
+
+#include <algorithm>
+
+namespace daybook {
+namespace {
+
+// One `on` per event kind. `index` is the entry's own index, `envelope` its who and when.
+struct Apply {
+  State& state;
+  const Envelope& envelope;
+  EntryIndex index;
+
+  template <typename T, typename Id>
+  T* find(std::vector<T>& all, Id id) {
+    const auto at = static_cast<std::size_t>(id);
+    if (at < all.size()) return &all[at];
+    ++state.anomalies;
+    return nullptr;
+  }
+  Slot* slot(SlotId id) { return find(state.slots, id); }
+  RunState* run(RunId id) { return find(state.runs, id); }
+
+  // A new dense id must be the next one; anything else is not ours.
+  template <typename T, typename Id>
+  T* introduce(std::vector<T>& all, Id id) {
+    if (static_cast<std::size_t>(id) != all.size()) {
+      ++state.anomalies;
+      return nullptr;
+    }
+    return &all.emplace_back();
+  }
+
+  Slot* enter(SlotId id, SlotPhase phase) {
+    Slot* s = slot(id);
+    if (s == nullptr) return nullptr;
+    s->phase = phase;
+    s->story = index;
+    return s;
+  }
+
+  GenerationState* load(Slot& s, const Digest& load_id) {
+    if (!s.generations.empty() && s.generations.back().load_id == load_id)
+      return &s.generations.back();
+    const auto found = std::ranges::find(s.generations, load_id, &GenerationState::load_id);
+    if (found != s.generations.end()) return &*found;
+    ++state.anomalies;
+    return nullptr;
+  }
+
+  // --- the book
+  void on(const BookCreated& e) {
+    state.origin = e.origin;
+    state.log_vkey = e.log_vkey;
+  }
+  void on(const Booted& e) {
+    state.epoch = e.epoch;
+    state.version = e.version;
+  }
+  void on(const CheckpointSigned& e) {
+    state.checkpoint = {.size = e.size, .root = e.root, .state_root = e.state_root, .at = index};
+    ++state.checkpoints;
+  }
+  void on(const PrincipalEnrolled& e) {
+    state.principals[e.principal] = {
+        .public_key = e.public_key, .roles = e.roles, .revoked = false, .at = index};
+  }
+  void on(const PrincipalRevoked& e) {
+    const auto found = state.principals.find(e.principal);
+    if (found == state.principals.end()) {
+      ++state.anomalies;
+      return;
+    }
+    found->second.revoked = true;
+    found->second.at = index;
+  }
+  void on(const CommandRefused&) { ++state.refusals; }
+
+  // --- definitions
+  void on(const DefinitionRegistered& e) {
+    DefinitionState* d = introduce(state.definitions, e.definition);
+    if (d == nullptr) return;
+    *d = {.pipeline = e.pipeline,
+          .owner = e.owner,
+          .registered_by = envelope.actor.principal,
+          .version = e.version,
+          .digest = e.digest,
+          .files = e.files};
+    state.definition_by_digest.emplace(e.digest, e.definition);
+    state.current_definition[e.pipeline] = e.definition;
+  }
+  void on(const PartitionsExpected& e) {
+    for (const std::string& key : e.keys) {
+      const auto id = state.slot(e.pipeline, e.sink, key);
+      if (id)
+        state.slots[static_cast<std::size_t>(*id)].expected = true;
+      else
+        ++state.anomalies;
+    }
+  }
+
+  // --- runs
+  void on(const RunStarted& e) {
+    RunState* r = introduce(state.runs, e.run);
+    if (r == nullptr) return;
+    r->uuid = e.uuid;
+    r->kind = e.kind;
+    r->pipeline = e.pipeline;
+    r->definition = e.definition;
+    r->engine = e.engine;
+    r->requester = envelope.actor.principal;
+    r->idempotency_key = e.idempotency_key;
+    r->started_at = envelope.recorded_at;
+    r->started = index;
+    state.run_by_uuid.emplace(e.uuid, e.run);
+    if (!e.idempotency_key.empty()) state.run_by_idempotency_key.emplace(e.idempotency_key, e.run);
+    state.open_runs.insert(e.run);
+  }
+  void on(const RunFinished& e) {
+    RunState* r = run(e.run);
+    if (r == nullptr) return;
+    r->open = false;
+    r->outcome = e.outcome;
+    r->finished_at = envelope.recorded_at;
+    r->finished = index;
+    state.open_runs.erase(e.run);
+  }
+  // Cancel wins only before a load is intended; what is past that point goes on to its end.
+  void on(const RunCancelled& e) {
+    RunState* r = run(e.run);
+    if (r == nullptr) return;
+    r->cancelled = true;
+    for (const SlotId id : r->slots) {
+      Slot& s = state.slots[static_cast<std::size_t>(id)];
+      if (s.run != e.run) continue;
+      switch (s.phase) {
+        case SlotPhase::planned:
+        case SlotPhase::running:
+        case SlotPhase::retry_waiting:
+        case SlotPhase::held:
+        case SlotPhase::staged:
+        case SlotPhase::awaiting_approval:
+          void_approval(s);
+          drop_staged(s);
+          s.phase = SlotPhase::cancelled;
+          s.story = index;
+          break;
+        default: break;
+      }
+    }
+  }
+  void set_paused(const Scope& scope, bool paused) {
+    switch (scope.kind) {
+      case ScopeKind::book: state.paused = paused; return;
+      case ScopeKind::pipeline:
+        if (paused)
+          state.paused_pipelines.insert(scope.pipeline);
+        else
+          state.paused_pipelines.erase(scope.pipeline);
+        return;
+      case ScopeKind::run:
+        if (RunState* r = run(scope.run)) r->paused = paused;
+        return;
+      case ScopeKind::partition:
+        if (Slot* s = slot(scope.slot)) s->paused = paused;
+        return;
+    }
+    ++state.anomalies;
+  }
+  void on(const Paused& e) { set_paused(e.scope, true); }
+  void on(const Drained&) {}
+  void on(const Resumed& e) { set_paused(e.scope, false); }
+  void on(const CircuitOpened& e) {
+    if (RunState* r = run(e.run)) r->circuit = e.fingerprint;
+  }
+
+  // --- slots and attempts
+  void on(const SlotOpened& e) {
+    Slot* s = introduce(state.slots, e.slot);
+    if (s == nullptr) return;
+    s->pipeline = e.pipeline;
+    s->sink = e.sink;
+    s->partition = e.partition;
+    s->story = index;
+    state.slot_by_key.emplace(SlotKey{e.pipeline, e.sink, e.partition}, e.slot);
+  }
+  void on(const PartitionPlanned& e) {
+    Slot* s = enter(e.slot, SlotPhase::planned);
+    RunState* r = run(e.run);
+    if (s == nullptr || r == nullptr) return;
+    drop_staged(*s);
+    s->run = e.run;
+    s->reason = e.reason;
+    s->inputs = e.inputs;
+    s->failures = s->losses = 0;
+    s->not_before = 0;
+    s->error.reset();
+    r->slots.push_back(e.slot);
+  }
+  void on(const PartitionSkipped& e) {
+    Slot* s = slot(e.slot);
+    RunState* r = run(e.run);
+    if (s == nullptr || r == nullptr) return;
+    s->run = e.run;
+    s->story = index;
+    // A partition that stands verified stays verified: skipping changes nothing about it.
+    if (s->phase != SlotPhase::verified && s->phase != SlotPhase::compensated)
+      s->phase = SlotPhase::skipped;
+    r->slots.push_back(e.slot);
+    ++r->skipped;
+  }
+  void on(const AttemptStarted& e) {
+    Slot* s = enter(e.slot, SlotPhase::running);
+    if (s == nullptr) return;
+    drop_staged(*s);
+    s->run = e.run;
+    s->attempt = e.attempt;
+    s->fence = index;
+    s->attempt_epoch = envelope.epoch;
+  }
+  void on(const AttemptStaged& e) {
+    Slot* s = enter(e.slot, SlotPhase::staged);
+    RunState* r = run(e.run);
+    if (s == nullptr || r == nullptr) return;
+    s->staged = {.attempt = e.attempt,
+                 .inputs = e.inputs,
+                 .content = e.content,
+                 .counts = e.counts,
+                 .output_rows = e.output_rows,
+                 .batch = e.batch,
+                 .at = index};
+    r->failures.clear();
+    if (e.batch == no_batch) return;
+    BatchState* b = introduce(state.batches, e.batch);
+    if (b == nullptr) return;
+    b->slot = e.slot;
+    b->run = e.run;
+    b->attempt = e.attempt;
+    b->records = e.counts.quarantined;
+    b->root = e.quarantine_root;
+    b->payload = e.quarantine;
+    b->at = index;
+    s->batches.push_back(e.batch);
+  }
+  void on(const AttemptFailed& e) {
+    Slot* s = enter(e.slot, SlotPhase::failed);
+    RunState* r = run(e.run);
+    if (s == nullptr || r == nullptr) return;
+    drop_staged(*s);
+    ++s->failures;
+    s->error = e.error;
+    ++r->failures[e.fingerprint];
+  }
+  void on(const AttemptLost& e) {
+    Slot* s = enter(e.slot, SlotPhase::planned);
+    if (s == nullptr) return;
+    drop_staged(*s);
+    ++s->losses;
+  }
+  void on(const RetryScheduled& e) {
+    Slot* s = enter(e.slot, SlotPhase::retry_waiting);
+    if (s == nullptr) return;
+    s->not_before = envelope.recorded_at + static_cast<Timestamp>(e.delay_ms) * 1000;
+  }
+  void on(const SlotHeld& e) {
+    if (Slot* s = enter(e.slot, SlotPhase::held)) s->run = e.run;
+  }
+  void on(const HoldDecided& e) {
+    Slot* s = slot(e.slot);
+    if (s == nullptr) return;
+    s->story = index;
+    if (e.decision == HoldDecision::discard) {
+      drop_staged(*s);
+      s->phase = SlotPhase::cancelled;
+      return;
+    }
+    if (s->staged) s->overruled = s->staged->content;
+    s->phase = s->staged ? SlotPhase::staged : SlotPhase::planned;
+  }
+  void on(const SlotQuarantined& e) { enter(e.slot, SlotPhase::quarantined); }
+  void on(const SlotReleased& e) {
+    Slot* s = enter(e.slot, SlotPhase::idle);
+    if (s == nullptr) return;
+    s->failures = s->losses = 0;
+    s->error.reset();
+  }
+
+  // --- loads
+  void on(const LoadIntended& e) {
+    Slot* s = enter(e.slot, SlotPhase::load_intended);
+    if (s == nullptr) return;
+    const RunState* r = run(e.run);
+    if (r == nullptr) return;
+    const bool again = !s->generations.empty() && s->generations.back().load_id == e.load_id;
+    if (!again) {
+      if (e.generation != s->generations.size() + 1) {
+        ++state.anomalies;
+        return;
+      }
+      s->generations.emplace_back();
+    }
+    GenerationState& g = s->generations.back();
+    g.number = e.generation;
+    g.standing = Standing::intended;
+    g.mode = e.mode;
+    g.run = e.run;
+    g.definition = r->definition;
+    g.engine = r->engine;
+    g.content = e.content;
+    g.load_id = e.load_id;
+    g.rows = e.rows;
+    g.intended_at = index;
+    g.fence = s->fence;
+    g.replaced = s->current;
+    if (s->staged) {
+      g.inputs = s->staged->inputs;
+      g.counts = s->staged->counts;
+      g.batch = s->staged->batch;
+      g.staged_at = s->staged->at;
+    }
+  }
+  void on(const LoadCommitted& e) {
+    Slot* s = enter(e.slot, SlotPhase::loaded);
+    if (s == nullptr) return;
+    GenerationState* g = load(*s, e.load_id);
+    if (g == nullptr) return;
+    g->standing = Standing::committed;
+    g->committed_at = index;
+    // With append, earlier loads of the slot stay; otherwise this one stands in their place.
+    if (g->mode != LoadMode::append) {
+      for (GenerationState& old : s->generations)
+        if (old.number != g->number &&
+            (old.standing == Standing::committed || old.standing == Standing::verified))
+          old.standing = Standing::superseded;
+      for (const BatchId id : s->batches)
+        if (BatchState* b = find(state.batches, id); b != nullptr && b->attempt < s->attempt)
+          b->superseded = true;
+    }
+    // What was released before this attempt began has now reached the target.
+    for (const BatchId id : s->batches) {
+      BatchState* b = find(state.batches, id);
+      if (b == nullptr) continue;
+      for (auto& [position, record] : b->touched)
+        if (record.status == RecordState::Status::released && record.at < g->fence)
+          record.status = RecordState::Status::delivered;
+    }
+    s->current = g->number;
+    s->staged.reset();
+  }
+  void on(const LoadAborted& e) {
+    Slot* s = enter(e.slot, SlotPhase::planned);
+    if (s == nullptr) return;
+    if (GenerationState* g = load(*s, e.load_id)) g->standing = Standing::aborted;
+    drop_staged(*s);
+  }
+  void on(const LoadVerified& e) {
+    Slot* s = enter(e.slot, SlotPhase::verified);
+    if (s == nullptr) return;
+    if (GenerationState* g = load(*s, e.load_id)) g->standing = Standing::verified;
+  }
+  void on(const LoadLost& e) {
+    Slot* s = slot(e.slot);
+    if (s == nullptr) return;
+    GenerationState* g = load(*s, e.load_id);
+    if (g == nullptr) return;
+    g->standing = Standing::lost;
+    if (s->current != g->number) return;
+    s->current = 0;
+    s->phase = SlotPhase::lost;
+    s->story = index;
+  }
+  void on(const Reconciled&) {}
+
+  // --- quarantined records
+  void on(const RecordAmended& e) {
+    BatchState* b = find(state.batches, e.batch);
+    if (b == nullptr) return;
+    b->touched[e.record] = {.status = RecordState::Status::amended,
+                            .replacement = e.replacement,
+                            .at = index,
+                            .by = envelope.actor.principal};
+  }
+  void on(const RecordsReleased& e) {
+    set_records(e.batch, e.records, RecordState::Status::released);
+  }
+  void on(const RecordsDiscarded& e) {
+    set_records(e.batch, e.records, RecordState::Status::discarded);
+  }
+  void set_records(BatchId batch, const std::vector<std::uint32_t>& records,
+                   RecordState::Status status) {
+    BatchState* b = find(state.batches, batch);
+    if (b == nullptr) return;
+    for (const std::uint32_t position : records) {
+      RecordState& record = b->touched[position];
+      record.status = status;
+      record.at = index;
+      record.by = envelope.actor.principal;
+    }
+  }
+
+  // --- approvals
+  void on(const ApprovalRequested& e) {
+    ApprovalState* a = introduce(state.approvals, e.approval);
+    if (a == nullptr) return;
+    a->subject = e.subject;
+    a->slot = e.slot;
+    a->compensation = e.compensation;
+    a->digest = e.digest;
+    a->needed = e.needed;
+    if (e.subject == ApprovalSubject::load) {
+      Slot* s = enter(e.slot, SlotPhase::awaiting_approval);
+      if (s == nullptr) return;
+      if (s->approval && *s->approval < e.approval)
+        if (ApprovalState* old = find(state.approvals, *s->approval); old != nullptr)
+          old->voided = old->digest != e.digest;
+      s->approval = e.approval;
+      if (const RunState* r = run(s->run)) {
+        add_party(*a, r->requester);
+        if (const auto d = static_cast<std::size_t>(r->definition); d < state.definitions.size()) {
+          add_party(*a, state.definitions[d].registered_by);
+          add_party(*a, state.definitions[d].owner);
+        }
+      }
+      for (const BatchId id : s->batches)
+        if (const BatchState* b = find(state.batches, id))
+          for (const auto& [position, record] : b->touched) add_party(*a, record.by);
+    } else {
+      add_party(*a, envelope.actor.principal);
+      if (CompensationState* c = compensation(e.compensation)) c->approval = e.approval;
+    }
+  }
+  static void add_party(ApprovalState& a, const std::string& principal) {
+    if (!principal.empty() && std::ranges::find(a.parties, principal) == a.parties.end())
+      a.parties.push_back(principal);
+  }
+  void on(const ApprovalGiven& e) {
+    ApprovalState* a = find(state.approvals, e.approval);
+    if (a == nullptr) return;
+    a->approvers.push_back(e.approver);
+    a->fingerprints.push_back(e.key_fingerprint);
+    if (a->subject != ApprovalSubject::load || !a->satisfied()) return;
+    Slot* s = slot(a->slot);
+    if (s == nullptr || s->phase != SlotPhase::awaiting_approval) return;
+    s->phase = SlotPhase::staged;
+    s->story = index;
+  }
+  void on(const ApprovalRejected& e) {
+    ApprovalState* a = find(state.approvals, e.approval);
+    if (a == nullptr) return;
+    a->rejected = true;
+    if (a->subject != ApprovalSubject::load) {
+      withdraw(a->compensation);
+      return;
+    }
+    Slot* s = slot(a->slot);
+    if (s == nullptr || s->phase != SlotPhase::awaiting_approval) return;
+    drop_staged(*s);
+    s->phase = SlotPhase::cancelled;
+    s->story = index;
+  }
+  void void_approval(Slot& s) {
+    if (s.phase != SlotPhase::awaiting_approval || !s.approval) return;
+    if (ApprovalState* a = find(state.approvals, *s.approval)) a->voided = true;
+  }
+  static void drop_staged(Slot& s) { s.staged.reset(); }
+
+  // --- compensation
+  CompensationState* compensation(CompensationId id) { return find(state.compensations, id); }
+
+  void on(const CompensationProposed& e) {
+    CompensationState* c = introduce(state.compensations, e.compensation);
+    if (c == nullptr) return;
+    c->action = e.action;
+    c->steps = e.steps;
+    c->plan = e.plan;
+    c->text = e.text;
+    c->proposer = envelope.actor.principal;
+    c->at = index;
+    state.open_compensations.insert(e.compensation);
+  }
+  void on(const CompensationStarted& e) {
+    if (CompensationState* c = compensation(e.compensation)) {
+      c->phase = CompensationState::Phase::executing;
+      for (const CompensationStep& step : c->steps) enter(step.slot, SlotPhase::compensating);
+    }
+  }
+  void on(const CompensationIntended& e) {
+    CompensationState* c = compensation(e.compensation);
+    if (c == nullptr) return;
+    if (e.step >= c->steps.size()) {
+      ++state.anomalies;
+      return;
+    }
+    c->intended = true;
+    c->fence = index;
+    if (Slot* s = slot(c->steps[e.step].slot)) s->fence = index;
+  }
+  void on(const CompensationCommitted& e) {
+    CompensationState* c = compensation(e.compensation);
+    if (c == nullptr) return;
+    if (e.step >= c->steps.size()) {
+      ++state.anomalies;
+      return;
+    }
+    c->intended = false;
+    c->done = e.step + 1;
+    c->last_failure.clear();
+    const CompensationStep& step = c->steps[e.step];
+    Slot* s = enter(step.slot, SlotPhase::compensated);
+    if (s == nullptr) return;
+    if (step.generation == 0 || step.generation > s->generations.size() ||
+        step.restores > s->generations.size()) {
+      ++state.anomalies;
+      return;
+    }
+    s->generations[step.generation - 1].standing = Standing::compensated;
+    s->current = step.restores;
+    if (step.restores != 0) s->generations[step.restores - 1].standing = Standing::verified;
+  }
+  void on(const CompensationFailed& e) {
+    CompensationState* c = compensation(e.compensation);
+    if (c == nullptr) return;
+    c->last_failure = e.detail;
+  }
+  void on(const CompensationFinished& e) {
+    CompensationState* c = compensation(e.compensation);
+    if (c == nullptr) return;
+    c->phase = CompensationState::Phase::finished;
+    state.open_compensations.erase(e.compensation);
+  }
+  void on(const CompensationWithdrawn& e) { withdraw(e.compensation); }
+  void withdraw(CompensationId id) {
+    CompensationState* c = compensation(id);
+    if (c == nullptr) return;
+    c->phase = CompensationState::Phase::withdrawn;
+    state.open_compensations.erase(id);
+  }
+};
+
+}  // namespace
+
+void apply(State& state, const Entry& entry) {
+  Apply fold{state, entry.envelope, state.size};
+  std::visit([&](const auto& e) -> void { fold.on(e); }, entry.event);
+  state.now = std::max(state.now, entry.envelope.recorded_at);
+  ++state.size;
+}
+
+}  // namespace daybook

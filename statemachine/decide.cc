@@ -1,0 +1,96 @@
+#include "statemachine/decide.h"
+
+#include <algorithm>
+
+#include "statemachine/decisions.h"
+
+namespace daybook {
+
+Decision decide(const State& state, const Context& context, const Command& command) {
+  if (state.origin.empty() && !std::holds_alternative<CreateBook>(command))
+    return decisions::refuse(Refusal::Code::no_book, "the book has no first entry");
+  if (const auto who = state.principals.find(context.actor.principal);
+      who != state.principals.end() && who->second.revoked &&
+      context.actor.kind != ActorKind::system)
+    return decisions::refuse(Refusal::Code::not_allowed, "{} was revoked", context.actor.principal);
+  return std::visit([&](const auto& c) -> Decision { return decisions::on(state, context, c); },
+                    command);
+}
+
+std::string_view name(Refusal::Code code) {
+  switch (code) {
+    case Refusal::Code::book_exists: return "book exists";
+    case Refusal::Code::no_book: return "no book";
+    case Refusal::Code::unknown: return "unknown";
+    case Refusal::Code::already: return "already so";
+    case Refusal::Code::conflict: return "conflict";
+    case Refusal::Code::wrong_phase: return "wrong phase";
+    case Refusal::Code::paused: return "paused";
+    case Refusal::Code::cancelled: return "cancelled";
+    case Refusal::Code::circuit_open: return "circuit open";
+    case Refusal::Code::too_early: return "too early";
+    case Refusal::Code::stale: return "stale";
+    case Refusal::Code::not_allowed: return "not allowed";
+    case Refusal::Code::not_approved: return "not approved";
+    case Refusal::Code::too_large: return "too large";
+    case Refusal::Code::mismatch: return "mismatch";
+  }
+  return "?";
+}
+
+std::uint64_t retry_delay_ms(const RetryRule& rule, std::uint32_t failures, std::uint64_t seed) {
+  std::uint64_t delay = std::min(rule.initial_ms, rule.max_ms);
+  for (std::uint32_t i = 1; i < failures && delay < rule.max_ms; ++i)
+    delay = std::min(rule.max_ms, delay * std::max<std::uint64_t>(rule.factor, 1));
+  const std::uint64_t half = delay / 2;
+  return delay - half + seed % (half + 1);
+}
+
+Generation next_generation(const Slot& slot, const Digest& content) {
+  if (!slot.generations.empty()) {
+    const GenerationState& last = slot.generations.back();
+    if (last.standing == Standing::aborted && last.content == content) return last.number;
+  }
+  return static_cast<Generation>(slot.generations.size() + 1);
+}
+
+std::string load_identity(const State& state, const Slot& slot, Generation generation,
+                          const Digest& content) {
+  std::string text = fmt::format("daybook/load/v1\n{}\n{}\n{}\n{}\n{}\n", state.origin,
+                                 slot.pipeline, slot.sink, slot.partition, generation);
+  for (const std::uint8_t byte : content) text += fmt::format("{:02x}", byte);
+  text += '\n';
+  return text;
+}
+
+std::string_view name(SlotPhase phase) {
+  switch (phase) {
+    case SlotPhase::idle: return "idle";
+    case SlotPhase::planned: return "planned";
+    case SlotPhase::running: return "running";
+    case SlotPhase::failed: return "failed";
+    case SlotPhase::retry_waiting: return "waiting for a retry";
+    case SlotPhase::held: return "held";
+    case SlotPhase::awaiting_approval: return "awaiting approval";
+    case SlotPhase::staged: return "staged";
+    case SlotPhase::load_intended: return "load intended";
+    case SlotPhase::loaded: return "loaded";
+    case SlotPhase::verified: return "verified";
+    case SlotPhase::quarantined: return "quarantined";
+    case SlotPhase::compensating: return "compensating";
+    case SlotPhase::compensated: return "compensated";
+    case SlotPhase::lost: return "lost";
+    case SlotPhase::cancelled: return "cancelled";
+    case SlotPhase::skipped: return "skipped";
+  }
+  return "?";
+}
+
+namespace decisions {
+
+std::string describe(const Slot& slot) {
+  return fmt::format("{} {}", slot.pipeline, slot.partition);
+}
+
+}  // namespace decisions
+}  // namespace daybook

@@ -1,0 +1,363 @@
+// The rules of one partition's life: planned, attempted, staged, loaded, verified.
+#include <algorithm>
+
+#include "statemachine/decisions.h"
+
+namespace daybook::decisions {
+
+using enum Refusal::Code;
+
+namespace {
+
+std::expected<const RunState*, Refusal> working(const State& state, RunId id) {
+  const RunState* run = state.find(id);
+  if (run == nullptr) return refuse(unknown, "there is no run {}", id);
+  if (!run->open) return refuse(wrong_phase, "run {} is finished", id);
+  if (run->cancelled) return refuse(cancelled, "run {} is cancelled", id);
+  if (!run->circuit.empty())
+    return refuse(circuit_open, "run {} stopped after repeated \"{}\"", id, run->circuit);
+  return run;
+}
+
+std::expected<const Slot*, Refusal> slot_in(const State& state, SlotId id, SlotPhase phase) {
+  const Slot* slot = state.find(id);
+  if (slot == nullptr) return refuse(unknown, "there is no slot {}", id);
+  if (slot->phase != phase)
+    return refuse(wrong_phase, "{} is {}, not {}", describe(*slot), name(slot->phase), name(phase));
+  return slot;
+}
+
+// The live attempt, or why this is not it: a number or an epoch that has been overtaken.
+std::expected<const Slot*, Refusal> attempt_in(const State& state, SlotId id, Attempt attempt,
+                                               SlotPhase phase) {
+  const auto slot = slot_in(state, id, phase);
+  if (!slot) return slot;
+  if ((*slot)->attempt != attempt || (*slot)->attempt_epoch != state.epoch)
+    return refuse(conflict, "attempt {} of {} was overtaken by attempt {}", attempt,
+                  describe(**slot), (*slot)->attempt);
+  return slot;
+}
+
+// The load that is intended and not settled, or why there is none of this id.
+std::expected<const GenerationState*, Refusal> load_in(const State& state, SlotId id,
+                                                       SlotPhase phase, const Digest& load_id) {
+  const auto slot = slot_in(state, id, phase);
+  if (!slot) return std::unexpected(slot.error());
+  const auto load = std::ranges::find_if((*slot)->generations, [&](const GenerationState& g) {
+    return g.load_id == load_id &&
+           (g.standing == Standing::intended || g.standing == Standing::committed);
+  });
+  if (load == (*slot)->generations.end())
+    return refuse(mismatch, "{} intends another load", describe(**slot));
+  return &*load;
+}
+
+// Exactly this work was done before, and has this standing.
+const GenerationState* same_work(const Slot& slot, const RunState& run, const Digest& inputs,
+                                 Standing standing) {
+  const auto found = std::ranges::find_if(slot.generations, [&](const GenerationState& g) {
+    return g.standing == standing && g.inputs == inputs && g.definition == run.definition &&
+           g.engine == run.engine;
+  });
+  return found == slot.generations.end() ? nullptr : &*found;
+}
+
+struct Plan {
+  enum class Act : std::uint8_t { plan, skip, hold } act = Act::plan;
+  PlanReason reason = PlanReason::new_partition;
+  SkipReason skip = SkipReason::unchanged;
+};
+
+// What to do about a partition the run found. The table of cases, first match wins:
+//
+//   the slot stands                        and                                   then
+//   set aside, held, awaiting approval     same inputs, definition, engine        skip
+//   a current generation                   same inputs, definition, engine        skip: unchanged
+//   compensated                            this very work was taken back          skip: compensated
+//   a current generation                   inputs changed, policy hold or reject  hold or skip
+//   a current generation                   something changed                      plan: what
+//   changed nothing loaded                         tried before                           plan:
+//   failed before nothing loaded plan: new
+Plan plan(const State& state, const Slot& slot, const RunState& run, const PlanPartition& c) {
+  using enum PlanReason;
+  using Act = Plan::Act;
+  const RunState* before = state.find(slot.run);
+  const bool same_as_tried = before != nullptr && before->definition == run.definition &&
+                             before->engine == run.engine && slot.inputs == c.inputs;
+  const bool rerun = run.kind != RunKind::normal || c.force;
+  if (run.kind == RunKind::release) return {.reason = released};
+  if (!rerun && same_as_tried) {
+    if (slot.phase == SlotPhase::quarantined)
+      return {.act = Act::skip, .skip = SkipReason::set_aside};
+    if (slot.phase == SlotPhase::held || slot.phase == SlotPhase::awaiting_approval)
+      return {.act = Act::skip, .skip = SkipReason::waiting};
+  }
+  if (const GenerationState* current = generation(slot, slot.current)) {
+    const bool inputs = current->inputs != c.inputs;
+    const bool definition = current->definition != run.definition;
+    const bool engine = current->engine != run.engine;
+    if (!c.force && !inputs && !definition && !engine) return {.act = Act::skip};
+    if (!rerun && same_work(slot, run, c.inputs, Standing::compensated) != nullptr)
+      return {.act = Act::skip, .skip = SkipReason::compensated};
+    if (inputs && !rerun && c.late == LatePolicy::reject)
+      return {.act = Act::skip, .skip = SkipReason::late_rejected};
+    if (inputs && !rerun && c.late == LatePolicy::hold) return {.act = Act::hold};
+    if (inputs) return {.reason = input_changed};
+    if (definition) return {.reason = definition_changed};
+    if (engine) return {.reason = engine_changed};
+    return {.reason = forced};
+  }
+  if (!rerun && same_work(slot, run, c.inputs, Standing::compensated) != nullptr)
+    return {.act = Act::skip, .skip = SkipReason::compensated};
+  if (slot.phase == SlotPhase::lost) return {.reason = lost};
+  if (slot.phase == SlotPhase::compensated) return {.reason = compensated};
+  if (slot.attempt > 0) return {.reason = failed_before};
+  return {.reason = new_partition};
+}
+
+}  // namespace
+
+Decision on(const State& state, const Context&, const PlanPartition& c) {
+  const auto run = working(state, c.run);
+  if (!run) return std::unexpected(run.error());
+  const auto known = state.slot((*run)->pipeline, c.sink, c.partition);
+  if (!known) {
+    const auto id = next_id<SlotId>(state.slots);
+    return {
+        {SlotOpened{
+             .slot = id, .pipeline = (*run)->pipeline, .sink = c.sink, .partition = c.partition},
+         PartitionPlanned{
+             .run = c.run, .slot = id, .reason = PlanReason::new_partition, .inputs = c.inputs}}};
+  }
+  const Slot& slot = *state.find(*known);
+  if (std::ranges::find((*run)->slots, *known) != (*run)->slots.end())
+    return refuse(already, "run {} has {}", c.run, describe(slot));
+  const RunState* other = state.find(slot.run);
+  if (!settled(slot.phase) && other != nullptr && other->open)
+    return refuse(conflict, "run {} works on {}", slot.run, describe(slot));
+  if (slot.phase == SlotPhase::load_intended || slot.phase == SlotPhase::loaded ||
+      slot.phase == SlotPhase::compensating)
+    return refuse(conflict, "{} is {}", describe(slot), name(slot.phase));
+
+  const Plan what = plan(state, slot, **run, c);
+  switch (what.act) {
+    case Plan::Act::skip:
+      return {{PartitionSkipped{
+          .run = c.run, .slot = *known, .reason = what.skip, .generation = slot.current}}};
+    case Plan::Act::hold:
+      return {
+          {PartitionPlanned{.run = c.run,
+                            .slot = *known,
+                            .reason = PlanReason::input_changed,
+                            .inputs = c.inputs},
+           SlotHeld{
+               .run = c.run, .slot = *known, .reason = "the input changed after it was loaded"}}};
+    case Plan::Act::plan: break;
+  }
+  return {
+      {PartitionPlanned{.run = c.run, .slot = *known, .reason = what.reason, .inputs = c.inputs}}};
+}
+
+Decision on(const State& state, const Context& context, const StartAttempt& c) {
+  const auto run = working(state, c.run);
+  if (!run) return std::unexpected(run.error());
+  const Slot* slot = state.find(c.slot);
+  if (slot == nullptr) return refuse(unknown, "there is no slot {}", c.slot);
+  if (slot->run != c.run) return refuse(conflict, "run {} works on {}", slot->run, describe(*slot));
+  if (slot->phase != SlotPhase::planned && slot->phase != SlotPhase::retry_waiting)
+    return refuse(wrong_phase, "{} is {}", describe(*slot), name(slot->phase));
+  if (daybook::paused(state, *slot)) return refuse(Refusal::Code::paused, "{} is paused", describe(*slot));
+  if (context.now < slot->not_before)
+    return refuse(too_early, "{} may start in {} ms", describe(*slot),
+                  (slot->not_before - context.now) / 1000);
+  return {{AttemptStarted{.run = c.run, .slot = c.slot, .attempt = slot->attempt + 1}}};
+}
+
+Decision on(const State& state, const Context&, const StageAttempt& c) {
+  const AttemptStaged& staged = c.staged;
+  const auto slot = attempt_in(state, staged.slot, staged.attempt, SlotPhase::running);
+  if (!slot) return std::unexpected(slot.error());
+  const RowCounts& n = staged.counts;
+  if (n.read != n.accepted + n.quarantined + n.filtered + n.merged)
+    return refuse(mismatch, "{} read {} rows, but {} + {} + {} + {} are accounted for",
+                  describe(**slot), n.read, n.accepted, n.quarantined, n.filtered, n.merged);
+  if (staged.files.size() > limits::list_items_max ||
+      staged.rules.size() > limits::list_items_max || staged.gates.size() > limits::list_items_max)
+    return refuse(too_large, "{} has more than {} inputs, rules or gates", describe(**slot),
+                  limits::list_items_max);
+
+  std::vector<Event> events;
+  AttemptStaged with_batch = staged;
+  with_batch.batch = n.quarantined > 0 ? next_id<BatchId>(state.batches) : no_batch;
+  events.push_back(std::move(with_batch));
+
+  std::string failed;
+  for (const GateFinding& gate : staged.gates)
+    if (!gate.passed && gate.blocking)
+      failed += fmt::format("{}{} is {}, must be {}", failed.empty() ? "" : "; ", gate.gate,
+                            gate.measured, gate.required);
+  if (!failed.empty() && (*slot)->overruled != staged.content) {
+    failed.resize(std::min(failed.size(), limits::text_bytes_max));
+    events.push_back(SlotHeld{.run = staged.run, .slot = staged.slot, .reason = failed});
+    return events;
+  }
+  if (c.approvals_needed > 0) {
+    const ApprovalState* asked = (*slot)->approval ? state.find(*(*slot)->approval) : nullptr;
+    const bool same = asked != nullptr && asked->digest == c.approval_digest && !asked->voided;
+    if (!same || !asked->satisfied())
+      events.push_back(ApprovalRequested{.approval = next_id<ApprovalId>(state.approvals),
+                                         .subject = ApprovalSubject::load,
+                                         .slot = staged.slot,
+                                         .compensation = no_compensation,
+                                         .digest = c.approval_digest,
+                                         .needed = c.approvals_needed});
+  }
+  return events;
+}
+
+Decision on(const State& state, const Context&, const FailAttempt& c) {
+  const auto slot = attempt_in(state, c.slot, c.attempt, SlotPhase::running);
+  if (!slot) {
+    // The load may fail cleanly after staging: that is the attempt's failure too.
+    const auto staged = attempt_in(state, c.slot, c.attempt, SlotPhase::staged);
+    if (!staged) return std::unexpected(slot.error());
+  }
+  const Slot& s = *state.find(c.slot);
+  const RunState* run = state.find(s.run);
+  if (run == nullptr) return refuse(unknown, "there is no run {}", s.run);
+
+  std::vector<Event> events = {AttemptFailed{.run = s.run,
+                                             .slot = c.slot,
+                                             .attempt = c.attempt,
+                                             .error = c.error,
+                                             .code = c.code,
+                                             .fingerprint = c.fingerprint,
+                                             .detail = c.detail,
+                                             .classified_by = c.classified_by}};
+  const bool retried = c.error == ErrorClass::transient || c.error == ErrorClass::throttled ||
+                       c.error == ErrorClass::dependency_down || c.error == ErrorClass::poison ||
+                       c.error == ErrorClass::internal;
+  // A burst of one cause is the cause's fault, not the partitions': stop the run, set nothing
+  // aside.
+  const auto seen = run->failures.find(c.fingerprint);
+  const std::uint32_t burst = (seen == run->failures.end() ? 0 : seen->second) + 1;
+  if (retried && run->circuit.empty() && c.circuit_threshold > 0 && burst >= c.circuit_threshold &&
+      run->slots.size() > 1) {
+    events.push_back(RetryScheduled{.run = s.run, .slot = c.slot, .delay_ms = 0, .seed = c.seed});
+    events.push_back(CircuitOpened{.run = s.run, .fingerprint = c.fingerprint, .failures = burst});
+    return events;
+  }
+  const std::uint32_t failures = s.failures + 1;
+  if (retried && failures < c.retry.attempts) {
+    events.push_back(RetryScheduled{.run = s.run,
+                                    .slot = c.slot,
+                                    .delay_ms = retry_delay_ms(c.retry, failures, c.seed),
+                                    .seed = c.seed});
+    return events;
+  }
+  events.push_back(SlotQuarantined{
+      .run = s.run,
+      .slot = c.slot,
+      .reason =
+          retried ? fmt::format("{} attempts failed; the last: {}", failures, c.code) : c.code});
+  return events;
+}
+
+Decision on(const State& state, const Context&, const LoseAttempt& c) {
+  const Slot* slot = state.find(c.slot);
+  if (slot == nullptr) return refuse(unknown, "there is no slot {}", c.slot);
+  if (slot->phase != SlotPhase::running && slot->phase != SlotPhase::staged)
+    return refuse(wrong_phase, "{} is {}", describe(*slot), name(slot->phase));
+  std::vector<Event> events = {
+      AttemptLost{.run = slot->run, .slot = c.slot, .attempt = slot->attempt, .reason = c.reason}};
+  if (slot->losses + 1 >= limits::lost_attempts_max)
+    events.push_back(SlotQuarantined{
+        .run = slot->run,
+        .slot = c.slot,
+        .reason = fmt::format("poison: the process died {} times during this partition",
+                              slot->losses + 1)});
+  return events;
+}
+
+Decision on(const State& state, const Context&, const IntendLoad& c) {
+  const auto run = working(state, c.run);
+  if (!run) return std::unexpected(run.error());
+  const auto slot = attempt_in(state, c.slot, c.attempt, SlotPhase::staged);
+  if (!slot) return std::unexpected(slot.error());
+  const Slot& s = **slot;
+  if (daybook::paused(state, s)) return refuse(Refusal::Code::paused, "{} is paused", describe(s));
+  if (!s.staged) return refuse(wrong_phase, "{} has nothing staged", describe(s));
+  if (const Generation next = next_generation(s, s.staged->content); c.generation != next)
+    return refuse(conflict, "the next generation of {} is {}", describe(s), next);
+  return {{LoadIntended{.run = c.run,
+                        .slot = c.slot,
+                        .attempt = c.attempt,
+                        .generation = c.generation,
+                        .load_id = c.load_id,
+                        .content = s.staged->content,
+                        .rows = s.staged->output_rows,
+                        .mode = c.mode}}};
+}
+
+Decision on(const State& state, const Context&, const CommitLoad& c) {
+  const auto load = load_in(state, c.slot, SlotPhase::load_intended, c.load_id);
+  if (!load) return std::unexpected(load.error());
+  if ((*load)->rows != c.rows)
+    return refuse(mismatch, "{} rows were intended, the sink holds {}", (*load)->rows, c.rows);
+  if (c.files.size() > limits::list_items_max)
+    return refuse(too_large, "a load has at most {} files", limits::list_items_max);
+  return {{LoadCommitted{.run = (*load)->run,
+                         .slot = c.slot,
+                         .load_id = c.load_id,
+                         .rows = c.rows,
+                         .recovered = c.recovered,
+                         .evidence = c.evidence,
+                         .files = c.files}}};
+}
+
+Decision on(const State& state, const Context&, const AbortLoad& c) {
+  const auto load = load_in(state, c.slot, SlotPhase::load_intended, c.load_id);
+  if (!load) return std::unexpected(load.error());
+  return {{LoadAborted{
+      .run = (*load)->run, .slot = c.slot, .load_id = c.load_id, .evidence = c.evidence}}};
+}
+
+Decision on(const State& state, const Context&, const VerifyLoad& c) {
+  const auto load = load_in(state, c.slot, SlotPhase::loaded, c.load_id);
+  if (!load) return std::unexpected(load.error());
+  if ((*load)->rows != c.rows)
+    return refuse(mismatch, "{} rows were committed, {} are there", (*load)->rows, c.rows);
+  return {
+      {LoadVerified{.run = (*load)->run, .slot = c.slot, .load_id = c.load_id, .rows = c.rows}}};
+}
+
+Decision on(const State& state, const Context&, const LoseLoad& c) {
+  const Slot* slot = state.find(c.slot);
+  if (slot == nullptr) return refuse(unknown, "there is no slot {}", c.slot);
+  const auto load = std::ranges::find(slot->generations, c.load_id, &GenerationState::load_id);
+  if (load == slot->generations.end())
+    return refuse(unknown, "{} has no such load", describe(*slot));
+  if (load->standing != Standing::committed && load->standing != Standing::verified)
+    return refuse(wrong_phase, "generation {} of {} does not stand", load->number, describe(*slot));
+  return {{LoadLost{.slot = c.slot, .load_id = c.load_id, .evidence = c.evidence}}};
+}
+
+Decision on(const State&, const Context&, const RecordReconciliation& c) {
+  return {{Reconciled{.sink = c.sink, .checked = c.checked, .findings = c.findings}}};
+}
+
+Decision on(const State& state, const Context&, const DecideHold& c) {
+  const auto slot = slot_in(state, c.slot, SlotPhase::held);
+  if (!slot) return std::unexpected(slot.error());
+  if (c.reason.empty()) return refuse(mismatch, "a decision needs a reason");
+  return {{HoldDecided{.slot = c.slot, .decision = c.decision, .reason = c.reason}}};
+}
+
+Decision on(const State& state, const Context&, const ReleaseSlot& c) {
+  const auto slot = slot_in(state, c.slot, SlotPhase::quarantined);
+  if (!slot) return std::unexpected(slot.error());
+  if (c.reason.empty()) return refuse(mismatch, "a release needs a reason");
+  return {{SlotReleased{.slot = c.slot, .reason = c.reason}}};
+}
+
+}  // namespace daybook::decisions

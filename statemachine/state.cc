@@ -1,0 +1,60 @@
+#include "statemachine/state.h"
+
+namespace daybook {
+namespace {
+
+template <typename T, typename Id>
+const T* at(const std::vector<T>& all, Id id) {
+  const auto index = static_cast<std::size_t>(id);
+  return index < all.size() ? &all[index] : nullptr;
+}
+
+}  // namespace
+
+const Slot* State::find(SlotId id) const { return at(slots, id); }
+const RunState* State::find(RunId id) const { return at(runs, id); }
+const BatchState* State::find(BatchId id) const { return at(batches, id); }
+const ApprovalState* State::find(ApprovalId id) const { return at(approvals, id); }
+const CompensationState* State::find(CompensationId id) const { return at(compensations, id); }
+
+std::optional<SlotId> State::slot(const std::string& pipeline, const std::string& sink,
+                                  const std::string& partition) const {
+  const auto found = slot_by_key.find({pipeline, sink, partition});
+  if (found == slot_by_key.end()) return std::nullopt;
+  return found->second;
+}
+
+const GenerationState* generation(const Slot& slot, Generation number) {
+  return number == 0 || number > slot.generations.size() ? nullptr : &slot.generations[number - 1];
+}
+
+bool settled(SlotPhase phase) {
+  switch (phase) {
+    case SlotPhase::planned:
+    case SlotPhase::running:
+    case SlotPhase::retry_waiting:
+    case SlotPhase::staged:
+    case SlotPhase::load_intended:
+    case SlotPhase::loaded:
+    case SlotPhase::compensating: return false;
+    case SlotPhase::idle:
+    case SlotPhase::failed:
+    case SlotPhase::held:
+    case SlotPhase::awaiting_approval:
+    case SlotPhase::verified:
+    case SlotPhase::quarantined:
+    case SlotPhase::compensated:
+    case SlotPhase::lost:
+    case SlotPhase::cancelled:
+    case SlotPhase::skipped: return true;
+  }
+  return true;
+}
+
+bool paused(const State& state, const Slot& slot) {
+  if (state.paused || slot.paused || state.paused_pipelines.contains(slot.pipeline)) return true;
+  const RunState* run = state.find(slot.run);
+  return run != nullptr && run->paused;
+}
+
+}  // namespace daybook
