@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -127,10 +128,13 @@ struct CommitLoad {
   std::string evidence;
   std::vector<OutputFile> files;
 };
+// Absence was established under the fence. `failure` where this is a failed load and counts as a
+// failed attempt; empty where a crash is being settled.
 struct AbortLoad {
   SlotId slot{};
   Digest load_id{};
   std::string evidence;
+  std::optional<FailAttempt> failure;
 };
 struct VerifyLoad {
   SlotId slot{};

@@ -166,7 +166,8 @@ Decision on(const State& state, const Context& context, const StartAttempt& c) {
   if (slot->run != c.run) return refuse(conflict, "run {} works on {}", slot->run, describe(*slot));
   if (slot->phase != SlotPhase::planned && slot->phase != SlotPhase::retry_waiting)
     return refuse(wrong_phase, "{} is {}", describe(*slot), name(slot->phase));
-  if (daybook::paused(state, *slot)) return refuse(Refusal::Code::paused, "{} is paused", describe(*slot));
+  if (daybook::paused(state, *slot))
+    return refuse(Refusal::Code::paused, "{} is paused", describe(*slot));
   if (context.now < slot->not_before)
     return refuse(too_early, "{} may start in {} ms", describe(*slot),
                   (slot->not_before - context.now) / 1000);
@@ -215,18 +216,11 @@ Decision on(const State& state, const Context&, const StageAttempt& c) {
   return events;
 }
 
-Decision on(const State& state, const Context&, const FailAttempt& c) {
-  const auto slot = attempt_in(state, c.slot, c.attempt, SlotPhase::running);
-  if (!slot) {
-    // The load may fail cleanly after staging: that is the attempt's failure too.
-    const auto staged = attempt_in(state, c.slot, c.attempt, SlotPhase::staged);
-    if (!staged) return std::unexpected(slot.error());
-  }
-  const Slot& s = *state.find(c.slot);
-  const RunState* run = state.find(s.run);
-  if (run == nullptr) return refuse(unknown, "there is no run {}", s.run);
+namespace {
 
-  std::vector<Event> events = {AttemptFailed{.run = s.run,
+// What follows a failed attempt: a retry, the run's circuit, or the partition set aside.
+std::vector<Event> failed(const State& state, const Slot& slot, const FailAttempt& c) {
+  std::vector<Event> events = {AttemptFailed{.run = slot.run,
                                              .slot = c.slot,
                                              .attempt = c.attempt,
                                              .error = c.error,
@@ -239,28 +233,42 @@ Decision on(const State& state, const Context&, const FailAttempt& c) {
                        c.error == ErrorClass::internal;
   // A burst of one cause is the cause's fault, not the partitions': stop the run, set nothing
   // aside.
-  const auto seen = run->failures.find(c.fingerprint);
-  const std::uint32_t burst = (seen == run->failures.end() ? 0 : seen->second) + 1;
-  if (retried && run->circuit.empty() && c.circuit_threshold > 0 && burst >= c.circuit_threshold &&
-      run->slots.size() > 1) {
-    events.push_back(RetryScheduled{.run = s.run, .slot = c.slot, .delay_ms = 0, .seed = c.seed});
-    events.push_back(CircuitOpened{.run = s.run, .fingerprint = c.fingerprint, .failures = burst});
+  const RunState& run = *state.find(slot.run);
+  const auto seen = run.failures.find(c.fingerprint);
+  const std::uint32_t burst = (seen == run.failures.end() ? 0 : seen->second) + 1;
+  if (retried && run.circuit.empty() && c.circuit_threshold > 0 && burst >= c.circuit_threshold &&
+      run.slots.size() > 1) {
+    events.push_back(
+        RetryScheduled{.run = slot.run, .slot = c.slot, .delay_ms = 0, .seed = c.seed});
+    events.push_back(
+        CircuitOpened{.run = slot.run, .fingerprint = c.fingerprint, .failures = burst});
     return events;
   }
-  const std::uint32_t failures = s.failures + 1;
+  const std::uint32_t failures = slot.failures + 1;
   if (retried && failures < c.retry.attempts) {
-    events.push_back(RetryScheduled{.run = s.run,
+    events.push_back(RetryScheduled{.run = slot.run,
                                     .slot = c.slot,
                                     .delay_ms = retry_delay_ms(c.retry, failures, c.seed),
                                     .seed = c.seed});
     return events;
   }
   events.push_back(SlotQuarantined{
-      .run = s.run,
+      .run = slot.run,
       .slot = c.slot,
       .reason =
           retried ? fmt::format("{} attempts failed; the last: {}", failures, c.code) : c.code});
   return events;
+}
+
+}  // namespace
+
+Decision on(const State& state, const Context&, const FailAttempt& c) {
+  auto slot = attempt_in(state, c.slot, c.attempt, SlotPhase::running);
+  if (!slot) slot = attempt_in(state, c.slot, c.attempt, SlotPhase::staged);
+  if (!slot) return std::unexpected(slot.error());
+  if (state.find((*slot)->run) == nullptr)
+    return refuse(unknown, "there is no run {}", (*slot)->run);
+  return failed(state, **slot, c);
 }
 
 Decision on(const State& state, const Context&, const LoseAttempt& c) {
@@ -318,8 +326,15 @@ Decision on(const State& state, const Context&, const CommitLoad& c) {
 Decision on(const State& state, const Context&, const AbortLoad& c) {
   const auto load = load_in(state, c.slot, SlotPhase::load_intended, c.load_id);
   if (!load) return std::unexpected(load.error());
-  return {{LoadAborted{
-      .run = (*load)->run, .slot = c.slot, .load_id = c.load_id, .evidence = c.evidence}}};
+  std::vector<Event> events = {LoadAborted{
+      .run = (*load)->run, .slot = c.slot, .load_id = c.load_id, .evidence = c.evidence}};
+  const Slot& slot = *state.find(c.slot);
+  if (!c.failure || state.find(slot.run) == nullptr) return events;
+  if (c.failure->attempt != slot.attempt || slot.attempt_epoch != state.epoch)
+    return refuse(conflict, "attempt {} of {} was overtaken by attempt {}", c.failure->attempt,
+                  describe(slot), slot.attempt);
+  for (Event& event : failed(state, slot, *c.failure)) events.push_back(std::move(event));
+  return events;
 }
 
 Decision on(const State& state, const Context&, const VerifyLoad& c) {

@@ -145,7 +145,9 @@ struct Check {
             "slot {}: {} records quarantined, batch {}", e.slot, n.quarantined, e.batch);
   }
   void on(const AttemptFailed& e) {
-    const Slot* s = slot_in(e.slot, {SlotPhase::running, SlotPhase::staged}, "an attempt fails");
+    // planned: its load was aborted by the entry before
+    const Slot* s = slot_in(e.slot, {SlotPhase::running, SlotPhase::staged, SlotPhase::planned},
+                            "an attempt fails");
     if (s != nullptr) live(*s, e.slot, e.attempt);
   }
   void on(const AttemptLost& e) {
