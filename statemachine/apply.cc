@@ -24,19 +24,33 @@ struct Apply {
   // A new dense id must be the next one; anything else is not ours.
   template <typename T, typename Id>
   T* introduce(std::vector<T>& all, Id id) {
-    if (static_cast<std::size_t>(id) != all.size()) {
-      ++state.anomalies;
-      return nullptr;
-    }
-    return &all.emplace_back();
+    return is_next(all, id) ? &all.emplace_back() : nullptr;
   }
 
-  Slot* enter(SlotId id, SlotPhase phase) {
-    Slot* s = slot(id);
-    if (s == nullptr) return nullptr;
-    s->phase = phase;
-    s->story = index;
+  // The slot an entry is about; null when it, or the run the entry names, is not there. Handlers ask
+  // for everything they need before they change anything.
+  template <typename E>
+  Slot* slot_of(const E& e) {
+    Slot* s = slot(e.slot);
+    if constexpr (requires { e.run; })
+      if (run(e.run) == nullptr) return nullptr;
     return s;
+  }
+
+  void enter(Slot& s, SlotPhase phase) {
+    s.phase = phase;
+    s.story = index;
+  }
+  template <typename E>
+  void move(const E& e, SlotPhase phase) {
+    if (Slot* s = slot_of(e)) enter(*s, phase);
+  }
+
+  template <typename T, typename Id>
+  bool is_next(const std::vector<T>& all, Id id) {
+    if (static_cast<std::size_t>(id) == all.size()) return true;
+    ++state.anomalies;
+    return false;
   }
 
   GenerationState* load(Slot& s, const Digest& load_id) {
@@ -90,17 +104,19 @@ struct Apply {
     state.current_definition[e.pipeline] = e.definition;
   }
   void on(const PartitionsExpected& e) {
-    for (const std::string& key : e.keys) {
-      const auto id = state.slot(e.pipeline, e.sink, key);
-      if (id)
-        state.slots[static_cast<std::size_t>(*id)].expected = true;
-      else
-        ++state.anomalies;
+    std::vector<SlotId> found;
+    for (const std::string& key : e.keys)
+      if (const auto id = state.slot(e.pipeline, e.sink, key)) found.push_back(*id);
+    if (found.size() != e.keys.size()) {
+      ++state.anomalies;
+      return;
     }
+    for (const SlotId id : found) state.slots[static_cast<std::size_t>(id)].expected = true;
   }
 
   // --- runs
   void on(const RunStarted& e) {
+    if (find(state.definitions, e.definition) == nullptr) return;
     RunState* r = introduce(state.runs, e.run);
     if (r == nullptr) return;
     r->uuid = e.uuid;
@@ -142,8 +158,7 @@ struct Apply {
         case SlotPhase::awaiting_approval:
           void_approval(s);
           drop_staged(s);
-          s.phase = SlotPhase::cancelled;
-          s.story = index;
+          enter(s, SlotPhase::cancelled);
           break;
         default: break;
       }
@@ -185,9 +200,9 @@ struct Apply {
     state.slot_by_key.emplace(SlotKey{e.pipeline, e.sink, e.partition}, e.slot);
   }
   void on(const PartitionPlanned& e) {
-    Slot* s = enter(e.slot, SlotPhase::planned);
-    RunState* r = run(e.run);
-    if (s == nullptr || r == nullptr) return;
+    Slot* s = slot_of(e);
+    if (s == nullptr) return;
+    enter(*s, SlotPhase::planned);
     drop_staged(*s);
     s->run = e.run;
     s->reason = e.reason;
@@ -195,23 +210,33 @@ struct Apply {
     s->failures = s->losses = 0;
     s->not_before = 0;
     s->error.reset();
-    r->slots.push_back(e.slot);
+    run(e.run)->slots.push_back(e.slot);
   }
+  // Skipping changes nothing about what stands, what waits for a person and what is unsettled.
   void on(const PartitionSkipped& e) {
-    Slot* s = slot(e.slot);
+    Slot* s = slot_of(e);
+    if (s == nullptr) return;
     RunState* r = run(e.run);
-    if (s == nullptr || r == nullptr) return;
-    s->run = e.run;
-    s->story = index;
-    // A partition that stands verified stays verified: skipping changes nothing about it.
-    if (s->phase != SlotPhase::verified && s->phase != SlotPhase::compensated)
-      s->phase = SlotPhase::skipped;
     r->slots.push_back(e.slot);
     ++r->skipped;
+    switch (s->phase) {
+      case SlotPhase::idle:
+      case SlotPhase::planned:
+      case SlotPhase::failed:
+      case SlotPhase::retry_waiting:
+      case SlotPhase::staged:
+      case SlotPhase::cancelled:
+      case SlotPhase::skipped:
+        s->run = e.run;
+        enter(*s, SlotPhase::skipped);
+        break;
+      default: break;
+    }
   }
   void on(const AttemptStarted& e) {
-    Slot* s = enter(e.slot, SlotPhase::running);
+    Slot* s = slot_of(e);
     if (s == nullptr) return;
+    enter(*s, SlotPhase::running);
     drop_staged(*s);
     s->run = e.run;
     s->attempt = e.attempt;
@@ -219,9 +244,9 @@ struct Apply {
     s->attempt_epoch = envelope.epoch;
   }
   void on(const AttemptStaged& e) {
-    Slot* s = enter(e.slot, SlotPhase::staged);
-    RunState* r = run(e.run);
-    if (s == nullptr || r == nullptr) return;
+    Slot* s = slot_of(e);
+    if (s == nullptr || (e.batch != no_batch && !is_next(state.batches, e.batch))) return;
+    enter(*s, SlotPhase::staged);
     s->staged = {.attempt = e.attempt,
                  .inputs = e.inputs,
                  .content = e.content,
@@ -229,76 +254,88 @@ struct Apply {
                  .output_rows = e.output_rows,
                  .batch = e.batch,
                  .at = index};
-    r->failures.clear();
+    run(e.run)->failures.clear();
+    // What was asked about earlier work and never answered is no longer a question.
+    if (s->approval)
+      if (ApprovalState* a = find(state.approvals, *s->approval); a != nullptr && !a->satisfied())
+        a->voided = true;
     if (e.batch == no_batch) return;
-    BatchState* b = introduce(state.batches, e.batch);
-    if (b == nullptr) return;
-    b->slot = e.slot;
-    b->run = e.run;
-    b->attempt = e.attempt;
-    b->records = e.counts.quarantined;
-    b->root = e.quarantine_root;
-    b->payload = e.quarantine;
-    b->at = index;
+    state.batches.push_back({.slot = e.slot,
+                             .run = e.run,
+                             .attempt = e.attempt,
+                             .records = e.counts.quarantined,
+                             .root = e.quarantine_root,
+                             .payload = e.quarantine,
+                             .at = index,
+                             .superseded = false,
+                             .touched = {}});
     s->batches.push_back(e.batch);
   }
   void on(const AttemptFailed& e) {
-    Slot* s = enter(e.slot, SlotPhase::failed);
-    RunState* r = run(e.run);
-    if (s == nullptr || r == nullptr) return;
+    Slot* s = slot_of(e);
+    if (s == nullptr) return;
+    enter(*s, SlotPhase::failed);
     drop_staged(*s);
     ++s->failures;
     s->error = e.error;
-    ++r->failures[e.fingerprint];
+    ++run(e.run)->failures[e.fingerprint];
   }
   void on(const AttemptLost& e) {
-    Slot* s = enter(e.slot, SlotPhase::planned);
+    Slot* s = slot_of(e);
     if (s == nullptr) return;
+    enter(*s, SlotPhase::planned);
     drop_staged(*s);
     ++s->losses;
   }
   void on(const RetryScheduled& e) {
-    Slot* s = enter(e.slot, SlotPhase::retry_waiting);
+    Slot* s = slot_of(e);
     if (s == nullptr) return;
-    s->not_before = envelope.recorded_at + static_cast<Timestamp>(e.delay_ms) * 1000;
+    enter(*s, SlotPhase::retry_waiting);
+    s->not_before = after(envelope.recorded_at, e.delay_ms);
+  }
+  static Timestamp after(Timestamp at, std::uint64_t delay_ms) {
+    constexpr Timestamp end = std::numeric_limits<Timestamp>::max();
+    const Timestamp room = at > 0 ? end - at : end;
+    return delay_ms > static_cast<std::uint64_t>(room / 1000)
+               ? end
+               : at + static_cast<Timestamp>(delay_ms) * 1000;
   }
   void on(const SlotHeld& e) {
-    if (Slot* s = enter(e.slot, SlotPhase::held)) s->run = e.run;
+    Slot* s = slot_of(e);
+    if (s == nullptr) return;
+    enter(*s, SlotPhase::held);
+    s->run = e.run;
   }
+  // What is let pass is attempted again: the same content then passes its gates, and goes on to the
+  // approvals its definition asks for.
   void on(const HoldDecided& e) {
-    Slot* s = slot(e.slot);
+    Slot* s = slot_of(e);
     if (s == nullptr) return;
-    s->story = index;
-    if (e.decision == HoldDecision::discard) {
-      drop_staged(*s);
-      s->phase = SlotPhase::cancelled;
-      return;
-    }
-    if (s->staged) s->overruled = s->staged->content;
-    s->phase = s->staged ? SlotPhase::staged : SlotPhase::planned;
+    if (e.decision == HoldDecision::load_anyway && s->staged) s->overruled = s->staged->content;
+    drop_staged(*s);
+    enter(*s, e.decision == HoldDecision::discard ? SlotPhase::cancelled : SlotPhase::planned);
   }
-  void on(const SlotQuarantined& e) { enter(e.slot, SlotPhase::quarantined); }
+  void on(const SlotQuarantined& e) { move(e, SlotPhase::quarantined); }
   void on(const SlotReleased& e) {
-    Slot* s = enter(e.slot, SlotPhase::idle);
+    Slot* s = slot_of(e);
     if (s == nullptr) return;
+    enter(*s, SlotPhase::idle);
     s->failures = s->losses = 0;
     s->error.reset();
   }
 
   // --- loads
   void on(const LoadIntended& e) {
-    Slot* s = enter(e.slot, SlotPhase::load_intended);
+    Slot* s = slot_of(e);
     if (s == nullptr) return;
-    const RunState* r = run(e.run);
-    if (r == nullptr) return;
     const bool again = !s->generations.empty() && s->generations.back().load_id == e.load_id;
-    if (!again) {
-      if (e.generation != s->generations.size() + 1) {
-        ++state.anomalies;
-        return;
-      }
-      s->generations.emplace_back();
+    if (e.generation != s->generations.size() + (again ? 0 : 1)) {
+      ++state.anomalies;
+      return;
     }
+    enter(*s, SlotPhase::load_intended);
+    if (!again) s->generations.emplace_back();
+    const RunState* r = run(e.run);
     GenerationState& g = s->generations.back();
     g.number = e.generation;
     g.standing = Standing::intended;
@@ -320,18 +357,16 @@ struct Apply {
     }
   }
   void on(const LoadCommitted& e) {
-    Slot* s = enter(e.slot, SlotPhase::loaded);
-    if (s == nullptr) return;
-    GenerationState* g = load(*s, e.load_id);
+    Slot* s = slot_of(e);
+    GenerationState* g = s == nullptr ? nullptr : load(*s, e.load_id);
     if (g == nullptr) return;
+    enter(*s, SlotPhase::loaded);
     g->standing = Standing::committed;
     g->committed_at = index;
     // With append, earlier loads of the slot stay; otherwise this one stands in their place.
     if (g->mode != LoadMode::append) {
       for (GenerationState& old : s->generations)
-        if (old.number != g->number &&
-            (old.standing == Standing::committed || old.standing == Standing::verified))
-          old.standing = Standing::superseded;
+        if (old.number != g->number && stands(old)) old.standing = Standing::superseded;
       for (const BatchId id : s->batches)
         if (BatchState* b = find(state.batches, id); b != nullptr && b->attempt < s->attempt)
           b->superseded = true;
@@ -347,33 +382,64 @@ struct Apply {
     s->current = g->number;
     s->staged.reset();
   }
+  static bool stands(const GenerationState& g) {
+    return g.standing == Standing::committed || g.standing == Standing::verified;
+  }
+  // What readers see when `s.current` is gone: with append, the load before it.
+  static Generation last_standing(const Slot& s) {
+    const auto last = std::ranges::find_if(s.generations.rbegin(), s.generations.rend(), stands);
+    return last == s.generations.rend() ? 0 : last->number;
+  }
+  // The absence was established: the work is owed again, unless the run was cancelled meanwhile.
   void on(const LoadAborted& e) {
-    Slot* s = enter(e.slot, SlotPhase::planned);
-    if (s == nullptr) return;
-    if (GenerationState* g = load(*s, e.load_id)) g->standing = Standing::aborted;
+    Slot* s = slot_of(e);
+    GenerationState* g = s == nullptr ? nullptr : load(*s, e.load_id);
+    if (g == nullptr) return;
+    enter(*s, run(e.run)->cancelled ? SlotPhase::cancelled : SlotPhase::planned);
+    g->standing = Standing::aborted;
+    ++s->failures;
     drop_staged(*s);
   }
   void on(const LoadVerified& e) {
-    Slot* s = enter(e.slot, SlotPhase::verified);
-    if (s == nullptr) return;
-    if (GenerationState* g = load(*s, e.load_id)) g->standing = Standing::verified;
+    Slot* s = slot_of(e);
+    GenerationState* g = s == nullptr ? nullptr : load(*s, e.load_id);
+    if (g == nullptr) return;
+    enter(*s, SlotPhase::verified);
+    g->standing = Standing::verified;
   }
+  // What is under way, or waits for a person, goes on; it fills the gap or says why not.
   void on(const LoadLost& e) {
-    Slot* s = slot(e.slot);
-    if (s == nullptr) return;
-    GenerationState* g = load(*s, e.load_id);
+    Slot* s = slot_of(e);
+    GenerationState* g = s == nullptr ? nullptr : load(*s, e.load_id);
     if (g == nullptr) return;
     g->standing = Standing::lost;
     if (s->current != g->number) return;
-    s->current = 0;
-    s->phase = SlotPhase::lost;
-    s->story = index;
+    s->current = last_standing(*s);
+    switch (s->phase) {
+      case SlotPhase::idle:
+      case SlotPhase::failed:
+      case SlotPhase::loaded:
+      case SlotPhase::verified:
+      case SlotPhase::compensated:
+      case SlotPhase::lost:
+      case SlotPhase::cancelled:
+      case SlotPhase::skipped: enter(*s, SlotPhase::lost); break;
+      default: break;
+    }
   }
   void on(const Reconciled&) {}
 
   // --- quarantined records
+  BatchState* batch_with(BatchId id, const std::vector<std::uint32_t>& records) {
+    BatchState* b = find(state.batches, id);
+    if (b == nullptr) return nullptr;
+    if (std::ranges::all_of(records, [&](std::uint32_t record) { return record < b->records; }))
+      return b;
+    ++state.anomalies;
+    return nullptr;
+  }
   void on(const RecordAmended& e) {
-    BatchState* b = find(state.batches, e.batch);
+    BatchState* b = batch_with(e.batch, {e.record});
     if (b == nullptr) return;
     b->touched[e.record] = {.status = RecordState::Status::amended,
                             .replacement = e.replacement,
@@ -388,7 +454,7 @@ struct Apply {
   }
   void set_records(BatchId batch, const std::vector<std::uint32_t>& records,
                    RecordState::Status status) {
-    BatchState* b = find(state.batches, batch);
+    BatchState* b = batch_with(batch, records);
     if (b == nullptr) return;
     for (const std::uint32_t position : records) {
       RecordState& record = b->touched[position];

@@ -226,6 +226,7 @@ struct State {
   const BatchState* find(BatchId id) const;
   const ApprovalState* find(ApprovalId id) const;
   const CompensationState* find(CompensationId id) const;
+  const DefinitionState* find_definition(DefinitionId id) const;
   std::optional<SlotId> slot(const std::string& pipeline, const std::string& sink,
                              const std::string& partition) const;
 };
