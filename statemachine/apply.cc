@@ -1,6 +1,7 @@
 #include "statemachine/apply.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace daybook {
 namespace {
@@ -27,8 +28,8 @@ struct Apply {
     return is_next(all, id) ? &all.emplace_back() : nullptr;
   }
 
-  // The slot an entry is about; null when it, or the run the entry names, is not there. Handlers ask
-  // for everything they need before they change anything.
+  // The slot an entry is about; null when it, or the run the entry names, is not there. Handlers
+  // ask for everything they need before they change anything.
   template <typename E>
   Slot* slot_of(const E& e) {
     Slot* s = slot(e.slot);
@@ -256,9 +257,10 @@ struct Apply {
                  .at = index};
     run(e.run)->failures.clear();
     // What was asked about earlier work and never answered is no longer a question.
-    if (s->approval)
-      if (ApprovalState* a = find(state.approvals, *s->approval); a != nullptr && !a->satisfied())
-        a->voided = true;
+    if (s->approval) {
+      ApprovalState& a = state.approvals[static_cast<std::size_t>(*s->approval)];
+      a.voided = !a.satisfied();
+    }
     if (e.batch == no_batch) return;
     state.batches.push_back({.slot = e.slot,
                              .run = e.run,
@@ -368,20 +370,17 @@ struct Apply {
       for (GenerationState& old : s->generations)
         if (old.number != g->number && stands(old)) old.standing = Standing::superseded;
       for (const BatchId id : s->batches)
-        if (BatchState* b = find(state.batches, id); b != nullptr && b->attempt < s->attempt)
-          b->superseded = true;
+        if (BatchState& b = batch(id); b.attempt < s->attempt) b.superseded = true;
     }
     // What was released before this attempt began has now reached the target.
-    for (const BatchId id : s->batches) {
-      BatchState* b = find(state.batches, id);
-      if (b == nullptr) continue;
-      for (auto& [position, record] : b->touched)
+    for (const BatchId id : s->batches)
+      for (auto& [position, record] : batch(id).touched)
         if (record.status == RecordState::Status::released && record.at < g->fence)
           record.status = RecordState::Status::delivered;
-    }
     s->current = g->number;
     s->staged.reset();
   }
+  BatchState& batch(BatchId id) { return state.batches[static_cast<std::size_t>(id)]; }
   static bool stands(const GenerationState& g) {
     return g.standing == Standing::committed || g.standing == Standing::verified;
   }
@@ -397,7 +396,8 @@ struct Apply {
     if (g == nullptr) return;
     enter(*s, run(e.run)->cancelled ? SlotPhase::cancelled : SlotPhase::planned);
     g->standing = Standing::aborted;
-    ++s->failures;
+    // Settled by a later boot: the one that intended it died on the way.
+    if (s->attempt_epoch != envelope.epoch) ++s->losses;
     drop_staged(*s);
   }
   void on(const LoadVerified& e) {
@@ -466,6 +466,10 @@ struct Apply {
 
   // --- approvals
   void on(const ApprovalRequested& e) {
+    const bool load = e.subject == ApprovalSubject::load;
+    Slot* s = load ? slot(e.slot) : nullptr;
+    CompensationState* c = load ? nullptr : compensation(e.compensation);
+    if (s == nullptr && c == nullptr) return;
     ApprovalState* a = introduce(state.approvals, e.approval);
     if (a == nullptr) return;
     a->subject = e.subject;
@@ -473,27 +477,23 @@ struct Apply {
     a->compensation = e.compensation;
     a->digest = e.digest;
     a->needed = e.needed;
-    if (e.subject == ApprovalSubject::load) {
-      Slot* s = enter(e.slot, SlotPhase::awaiting_approval);
-      if (s == nullptr) return;
-      if (s->approval && *s->approval < e.approval)
-        if (ApprovalState* old = find(state.approvals, *s->approval); old != nullptr)
-          old->voided = old->digest != e.digest;
-      s->approval = e.approval;
-      if (const RunState* r = run(s->run)) {
-        add_party(*a, r->requester);
-        if (const auto d = static_cast<std::size_t>(r->definition); d < state.definitions.size()) {
-          add_party(*a, state.definitions[d].registered_by);
-          add_party(*a, state.definitions[d].owner);
-        }
-      }
-      for (const BatchId id : s->batches)
-        if (const BatchState* b = find(state.batches, id))
-          for (const auto& [position, record] : b->touched) add_party(*a, record.by);
-    } else {
+    if (c != nullptr) {
       add_party(*a, envelope.actor.principal);
-      if (CompensationState* c = compensation(e.compensation)) c->approval = e.approval;
+      c->approval = e.approval;
+      return;
     }
+    // One question at a time: what was asked before can no longer be answered.
+    if (s->approval) state.approvals[static_cast<std::size_t>(*s->approval)].voided = true;
+    s->approval = e.approval;
+    enter(*s, SlotPhase::awaiting_approval);
+    if (const RunState* r = state.find(s->run)) {
+      add_party(*a, r->requester);
+      const auto& definition = state.definitions[static_cast<std::size_t>(r->definition)];
+      add_party(*a, definition.registered_by);
+      add_party(*a, definition.owner);
+    }
+    for (const BatchId id : s->batches)
+      for (const auto& [position, record] : state.find(id)->touched) add_party(*a, record.by);
   }
   static void add_party(ApprovalState& a, const std::string& principal) {
     if (!principal.empty() && std::ranges::find(a.parties, principal) == a.parties.end())
@@ -505,10 +505,7 @@ struct Apply {
     a->approvers.push_back(e.approver);
     a->fingerprints.push_back(e.key_fingerprint);
     if (a->subject != ApprovalSubject::load || !a->satisfied()) return;
-    Slot* s = slot(a->slot);
-    if (s == nullptr || s->phase != SlotPhase::awaiting_approval) return;
-    s->phase = SlotPhase::staged;
-    s->story = index;
+    if (Slot* s = waiting_for(e.approval, *a)) enter(*s, SlotPhase::staged);
   }
   void on(const ApprovalRejected& e) {
     ApprovalState* a = find(state.approvals, e.approval);
@@ -518,15 +515,19 @@ struct Apply {
       withdraw(a->compensation);
       return;
     }
-    Slot* s = slot(a->slot);
-    if (s == nullptr || s->phase != SlotPhase::awaiting_approval) return;
+    Slot* s = waiting_for(e.approval, *a);
+    if (s == nullptr) return;
     drop_staged(*s);
-    s->phase = SlotPhase::cancelled;
-    s->story = index;
+    enter(*s, SlotPhase::cancelled);
+  }
+  // The slot that goes on, or not, with the answer to this approval.
+  Slot* waiting_for(ApprovalId id, const ApprovalState& a) {
+    Slot& s = state.slots[static_cast<std::size_t>(a.slot)];
+    return s.phase == SlotPhase::awaiting_approval && s.approval == id ? &s : nullptr;
   }
   void void_approval(Slot& s) {
-    if (s.phase != SlotPhase::awaiting_approval || !s.approval) return;
-    if (ApprovalState* a = find(state.approvals, *s.approval)) a->voided = true;
+    if (s.phase == SlotPhase::awaiting_approval && s.approval)
+      state.approvals[static_cast<std::size_t>(*s.approval)].voided = true;
   }
   static void drop_staged(Slot& s) { s.staged.reset(); }
 
@@ -534,6 +535,15 @@ struct Apply {
   CompensationState* compensation(CompensationId id) { return find(state.compensations, id); }
 
   void on(const CompensationProposed& e) {
+    for (const CompensationStep& step : e.steps) {
+      const Slot* s = slot(step.slot);
+      if (s == nullptr) return;
+      const std::size_t generations = s->generations.size();
+      if (step.generation == 0 || step.generation > generations || step.restores > generations) {
+        ++state.anomalies;
+        return;
+      }
+    }
     CompensationState* c = introduce(state.compensations, e.compensation);
     if (c == nullptr) return;
     c->action = e.action;
@@ -545,48 +555,44 @@ struct Apply {
     state.open_compensations.insert(e.compensation);
   }
   void on(const CompensationStarted& e) {
-    if (CompensationState* c = compensation(e.compensation)) {
-      c->phase = CompensationState::Phase::executing;
-      for (const CompensationStep& step : c->steps) enter(step.slot, SlotPhase::compensating);
+    CompensationState* c = compensation(e.compensation);
+    if (c == nullptr) return;
+    c->phase = CompensationState::Phase::executing;
+    for (const CompensationStep& step : c->steps) {
+      Slot& s = *slot(step.slot);
+      void_approval(s);
+      drop_staged(s);
+      enter(s, SlotPhase::compensating);
     }
+  }
+  CompensationState* compensation_at(CompensationId id, std::uint32_t step) {
+    CompensationState* c = compensation(id);
+    if (c == nullptr || step < c->steps.size()) return c;
+    ++state.anomalies;
+    return nullptr;
   }
   void on(const CompensationIntended& e) {
-    CompensationState* c = compensation(e.compensation);
+    CompensationState* c = compensation_at(e.compensation, e.step);
     if (c == nullptr) return;
-    if (e.step >= c->steps.size()) {
-      ++state.anomalies;
-      return;
-    }
     c->intended = true;
     c->fence = index;
-    if (Slot* s = slot(c->steps[e.step].slot)) s->fence = index;
+    slot(c->steps[e.step].slot)->fence = index;
   }
   void on(const CompensationCommitted& e) {
-    CompensationState* c = compensation(e.compensation);
+    CompensationState* c = compensation_at(e.compensation, e.step);
     if (c == nullptr) return;
-    if (e.step >= c->steps.size()) {
-      ++state.anomalies;
-      return;
-    }
     c->intended = false;
     c->done = e.step + 1;
     c->last_failure.clear();
     const CompensationStep& step = c->steps[e.step];
-    Slot* s = enter(step.slot, SlotPhase::compensated);
-    if (s == nullptr) return;
-    if (step.generation == 0 || step.generation > s->generations.size() ||
-        step.restores > s->generations.size()) {
-      ++state.anomalies;
-      return;
-    }
-    s->generations[step.generation - 1].standing = Standing::compensated;
-    s->current = step.restores;
-    if (step.restores != 0) s->generations[step.restores - 1].standing = Standing::verified;
+    Slot& s = *slot(step.slot);
+    enter(s, SlotPhase::compensated);
+    s.generations[step.generation - 1].standing = Standing::compensated;
+    if (step.restores != 0) s.generations[step.restores - 1].standing = Standing::verified;
+    s.current = step.restores != 0 ? step.restores : last_standing(s);
   }
   void on(const CompensationFailed& e) {
-    CompensationState* c = compensation(e.compensation);
-    if (c == nullptr) return;
-    c->last_failure = e.detail;
+    if (CompensationState* c = compensation_at(e.compensation, e.step)) c->last_failure = e.detail;
   }
   void on(const CompensationFinished& e) {
     CompensationState* c = compensation(e.compensation);
@@ -600,6 +606,7 @@ struct Apply {
     if (c == nullptr) return;
     c->phase = CompensationState::Phase::withdrawn;
     state.open_compensations.erase(id);
+    if (c->approval) state.approvals[static_cast<std::size_t>(*c->approval)].voided = true;
   }
 };
 
