@@ -1,0 +1,154 @@
+#include "runner/attempt.h"
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+#include "ledger/payload_store.h"
+
+namespace daybook {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+StageFailure storage_failure(std::string_view what, const Error& error) {
+  return {.error = ErrorClass::transient,
+          .code = "storage",
+          .fingerprint = fmt::format("storage.{}", what),
+          .detail = fmt::format("{}: {}", what, error.detail),
+          .classified_by = "payloads"};
+}
+
+// Rules and steps beyond what one entry may list are summed under one name: counts never vanish.
+std::vector<RuleCount> bounded(std::vector<RuleCount> rules) {
+  if (rules.size() <= limits::list_items_max) return rules;
+  std::ranges::stable_sort(rules, std::greater<>{}, &RuleCount::rows);
+  RuleCount rest{.rule = "(others)", .rows = 0};
+  for (std::size_t i = limits::list_items_max - 1; i < rules.size(); ++i)
+    rest.rows += rules[i].rows;
+  rules.resize(limits::list_items_max - 1);
+  rules.push_back(rest);
+  return rules;
+}
+
+}  // namespace
+
+std::expected<AttemptOutcome, StageFailure> execute_attempt(const AttemptWork& work,
+                                                            StageProgress& progress) {
+  std::error_code error;
+  fs::remove_all(work.directory, error);
+  fs::create_directories(work.directory, error);
+  if (error)
+    return std::unexpected(
+        storage_failure(work.directory.string(), Error{Error::Code::io, error.message(), ""}));
+
+  auto sink = open_sink(*work.pipeline);
+  const auto sink_failure = [](const SinkFailure& failure) {
+    return StageFailure{
+        .error = failure.error,
+        .code = failure.code,
+        .fingerprint = failure.fingerprint.empty() ? failure.code : failure.fingerprint,
+        .detail = failure.detail,
+        .classified_by = failure.classified_by};
+  };
+  if (!sink) return std::unexpected(sink_failure(sink.error()));
+
+  StageRequest request;
+  request.pipeline = work.pipeline.get();
+  request.input = work.offered.input;
+  request.column_key = work.offered.column_key;
+  request.overlay = work.overlay;
+  request.overlay_only = work.overlay_only;
+  request.format = (*sink)->staged_format();
+  request.directory = work.directory;
+  request.threads = work.threads;
+  request.memory_limit_bytes = work.pipeline->memory_limit_bytes;
+  if (work.pipeline->sink.mode == LoadMode::merge) {
+    auto current = (*sink)->current_files(work.pipeline_name, work.partition);
+    if (!current) return std::unexpected(sink_failure(current.error()));
+    request.current_files = std::move(*current);
+  }
+
+  auto staged = stage(request, progress);
+  if (!staged) return std::unexpected(staged.error());
+
+  AttemptOutcome out{.result = std::move(*staged), .quarantine = {}, .directory = work.directory};
+  if (work.pipeline->retain == InputRetention::copy) {
+    for (InputFile& input : out.result.inputs) {
+      input.copy = work.known_copies(input.digest);
+      if (input.copy.bytes > 0 || input.bytes == 0) continue;
+      fs::path file = fs::path(work.pipeline->project) / input.name;
+      if (!fs::exists(file, error)) file = work.directory / input.name;  // a captured query
+      Digest copied{};
+      const auto kept = work.payloads->put_file(file, &copied);
+      if (!kept) return std::unexpected(storage_failure("keeping the input", kept.error()));
+      if (copied != input.digest)
+        return std::unexpected(
+            StageFailure{.error = ErrorClass::transient,
+                         .code = "source.changed",
+                         .fingerprint = "source.changed",
+                         .detail = fmt::format("{} changed while it was read", input.name),
+                         .classified_by = "input digest"});
+      input.copy = *kept;
+    }
+  }
+  if (!out.result.quarantine_file.empty()) {
+    const auto kept = work.payloads->put_file(out.result.quarantine_file, nullptr);
+    if (!kept)
+      return std::unexpected(storage_failure("keeping the quarantined records", kept.error()));
+    out.quarantine = *kept;
+  }
+  return out;
+}
+
+StageAttempt stage_command(const AttemptOutcome& outcome, const Pipeline& pipeline) {
+  const StageResult& result = outcome.result;
+  StageAttempt command;
+  command.staged.inputs = result.inputs_digest;
+  command.staged.files = result.inputs;
+  command.staged.counts = result.counts;
+  command.staged.rules = bounded(result.rules);
+  command.staged.output_root = result.output_root;
+  command.staged.output_rows = result.output_rows;
+  command.staged.content = result.content;
+  command.staged.quarantine_root = result.quarantine_root;
+  command.staged.quarantine = outcome.quarantine;
+  command.staged.gates = result.gates;
+  command.approvals_needed = pipeline.approvals_load;
+  return command;
+}
+
+std::vector<Column> output_columns(const Pipeline& pipeline) {
+  if (pipeline.output) return pipeline.output->columns;
+  return pipeline.schema.empty() ? std::vector<Column>{} : pipeline.schema.back();
+}
+
+std::string load_approval_text(const State& state, const Slot& slot, const Digest& definition,
+                               const Digest& content, std::uint64_t rows) {
+  return fmt::format(
+      "daybook approval of a load, version 1\n"
+      "book {}\npipeline {}\nsink {}\npartition {}\ngeneration {}\n"
+      "definition sha256:{}\ncontent sha256:{}\nrows {}\n",
+      state.origin, slot.pipeline, slot.sink, slot.partition, next_generation(slot, content),
+      hex(definition), hex(content), rows);
+}
+
+PayloadRef known_copy(const Keeper& keeper, const Digest& source) {
+  const auto value = keeper.ledger().get("input/" + hex(source));
+  if (!value || value->size() != sizeof(Digest) + sizeof(std::uint64_t)) return {};
+  PayloadRef ref;
+  std::copy_n(value->begin(), ref.digest.size(), ref.digest.begin());
+  for (std::size_t i = 0; i < 8; ++i)
+    ref.bytes |= std::uint64_t{static_cast<std::uint8_t>((*value)[32 + i])} << (8 * i);
+  return ref;
+}
+
+Result<void> remember_copy(Keeper& keeper, const Digest& source, const PayloadRef& copy) {
+  std::string value(copy.digest.begin(), copy.digest.end());
+  for (std::size_t i = 0; i < 8; ++i)
+    value += static_cast<char>(static_cast<std::uint8_t>(copy.bytes >> (8 * i)));
+  return keeper.remember("input/" + hex(source), value);
+}
+
+}  // namespace daybook

@@ -1,0 +1,73 @@
+#include "runner/definitions.h"
+
+#include <nlohmann/json.hpp>
+
+#include "ledger/payload_store.h"
+
+namespace daybook {
+
+std::string definition_payload(const Pipeline& pipeline) {
+  nlohmann::ordered_json json;
+  json["format"] = 1;
+  json["project"] = pipeline.project;
+  json["pipeline_file"] = pipeline.file;
+  json["pipeline"] = pipeline.source_text;
+  auto& contracts = json["contracts"] = nlohmann::ordered_json::object();
+  if (pipeline.contract) contracts[pipeline.contract->file] = pipeline.contract->source;
+  if (pipeline.output) contracts[pipeline.output->file] = pipeline.output->source;
+  return json.dump();
+}
+
+boost::asio::awaitable<Result<DefinitionId>> register_definition(Keeper& keeper, Actor actor,
+                                                                 const Pipeline& pipeline) {
+  const State& state = keeper.state();
+  const auto known = state.definition_by_digest.find(pipeline.digest);
+  const auto current = state.current_definition.find(pipeline.name);
+  if (known != state.definition_by_digest.end() && current != state.current_definition.end() &&
+      state.find_definition(current->second)->digest == pipeline.digest)
+    co_return current->second;
+  const std::string payload = definition_payload(pipeline);
+  const auto files = keeper.payloads().put(bytes_of(payload));
+  if (!files) co_return std::unexpected(files.error());
+  const Command command = RegisterDefinition{.pipeline = pipeline.name,
+                                             .version = pipeline.version,
+                                             .digest = pipeline.digest,
+                                             .files = *files,
+                                             .owner = pipeline.owner};
+  const auto answer = co_await keeper.ask(std::move(actor), command);
+  if (!answer) co_return fail(Error::Code::conflict, "{}", answer.error().detail);
+  co_return std::get<DefinitionRegistered>(answer->events.front()).definition;
+}
+
+Result<std::shared_ptr<const Pipeline>> DefinitionCache::get(DefinitionId id) {
+  if (const auto known = known_.find(id); known != known_.end()) return known->second;
+  const DefinitionState* definition = keeper_.state().find_definition(id);
+  if (definition == nullptr) return fail(Error::Code::not_found, "there is no definition {}", id);
+  const auto text = keeper_.payloads().get(definition->files);
+  if (!text) return std::unexpected(text.error());
+  const auto json = nlohmann::json::parse(*text, nullptr, false);
+  if (!json.is_object() || json.value("format", 0) != 1)
+    return fail(Error::Code::corrupt, "definition {} is not readable", id);
+  DefinitionFiles files;
+  files.pipeline_file = json.value("pipeline_file", "");
+  files.pipeline_text = json.value("pipeline", "");
+  for (const auto& [path, contract] : json.at("contracts").items())
+    files.contracts[path] = contract.get<std::string>();
+  Diagnostics diagnostics;
+  auto pipeline = read_pipeline(files, json.value("project", ""), diagnostics);
+  if (!pipeline)
+    return fail(Error::Code::corrupt, "definition {} no longer reads: {}", id,
+                diagnostics.empty() ? "" : diagnostics.front().message);
+  if (pipeline->digest != definition->digest)
+    return fail(Error::Code::newer_version,
+                "definition {} has another digest under this version of daybook", id);
+  auto shared = std::make_shared<const Pipeline>(std::move(*pipeline));
+  known_.emplace(id, shared);
+  return shared;
+}
+
+void DefinitionCache::put(DefinitionId id, std::shared_ptr<const Pipeline> pipeline) {
+  known_.insert_or_assign(id, std::move(pipeline));
+}
+
+}  // namespace daybook

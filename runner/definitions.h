@@ -1,0 +1,33 @@
+// Definitions in the book: what ran is kept whole, and can be read back exactly as it ran.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "ledger/error.h"
+#include "runner/definition/pipeline.h"
+#include "runner/keeper.h"
+
+namespace daybook {
+
+// The files of a definition and the project they lay in, as one payload (JSON).
+std::string definition_payload(const Pipeline& pipeline);
+
+// Registers the pipeline's definition unless the book has it as the current one; its id either way.
+boost::asio::awaitable<Result<DefinitionId>> register_definition(Keeper& keeper, Actor actor,
+                                                                 const Pipeline& pipeline);
+
+// Reads definitions back out of the book, once each.
+class DefinitionCache {
+ public:
+  explicit DefinitionCache(Keeper& keeper) : keeper_(keeper) {}
+  Result<std::shared_ptr<const Pipeline>> get(DefinitionId id);
+  void put(DefinitionId id, std::shared_ptr<const Pipeline> pipeline);
+
+ private:
+  Keeper& keeper_;
+  std::map<DefinitionId, std::shared_ptr<const Pipeline>> known_;
+};
+
+}  // namespace daybook

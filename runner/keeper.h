@@ -1,0 +1,96 @@
+// The one writer of a book: decides, appends, applies. Everything on the executor's loop.
+//
+// A command is decided against the newest state and applied at once; the answer comes when its
+// entries are durable and anchored. So several commands of one turn of the loop share one group
+// commit, and what a later command saw is never durable without what it was built on.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ledger/ledger.h"
+#include "runner/book.h"
+#include "runner/clock.h"
+#include "runner/entropy.h"
+#include "runner/executor.h"
+#include "statemachine/decide.h"
+
+namespace daybook {
+
+class PayloadStore;
+
+struct Accepted {
+  EntryIndex first = 0;  // index of events[0]
+  std::vector<Event> events;
+};
+using Answer = std::expected<Accepted, Refusal>;
+
+class Keeper {
+ public:
+  // Makes a book in `paths.root` (which must not exist or be empty) with a new key and origin.
+  static Result<void> create(const BookPaths& paths, BookConfig config, Executor& executor,
+                             Clock& clock, Entropy& entropy, const Actor& actor);
+
+  // Opens, verifies, replays and boots. `conflict` where another keeper lives; `corrupt` where the
+  // book is damaged or shorter than its anchor (nothing was changed).
+  static Result<std::unique_ptr<Keeper>> open(const BookPaths& paths, Executor& executor,
+                                              Clock& clock, Entropy& entropy);
+  ~Keeper();
+
+  const State& state() const { return state_; }
+  const Ledger& ledger() const { return *ledger_; }
+  PayloadStore& payloads() { return *payloads_; }
+  const BookPaths& paths() const { return paths_; }
+  Clock& clock() { return clock_; }
+  Entropy& entropy() { return entropy_; }
+  Executor& executor() { return executor_; }
+
+  // Answers when the entries are durable. A refused command of a person is recorded as such
+  // (`already` is not: nothing was withheld). Storage that fails ends the process: crash-only.
+  boost::asio::awaitable<Answer> ask(Actor actor, Command command);
+
+  // The same for use outside a coroutine: commits what is waiting, too.
+  Answer ask_now(const Actor& actor, const Command& command);
+
+  // Signs and keeps a checkpoint of everything durable, and records it.
+  Result<void> checkpoint();
+
+  // A small value beside the log that can be rebuilt from it (Ledger::put).
+  Result<void> remember(std::string_view key, std::string_view value);
+
+  // Called on the loop with every entry, after it is durable.
+  void observe(std::function<void(EntryIndex, const Entry&)> observer);
+
+  // Reads one entry of the durable log as a value.
+  Result<Entry> entry(EntryIndex index) const;
+
+ private:
+  Keeper(BookPaths paths, Executor& executor, Clock& clock, Entropy& entropy);
+
+  Answer decide_and_apply(const Actor& actor, const Command& command);
+  void append(const Actor& actor, std::vector<Event>& events);
+  void flush();
+
+  BookPaths paths_;
+  BookConfig config_;
+  Executor& executor_;
+  Clock& clock_;
+  Entropy& entropy_;
+  std::unique_ptr<Ledger> ledger_;
+  std::unique_ptr<PayloadStore> payloads_;
+  State state_;
+  std::vector<Entry> waiting_;  // applied, not yet durable
+  std::vector<std::move_only_function<void()>> waiters_;
+  std::vector<std::function<void(EntryIndex, const Entry&)>> observers_;
+  bool flush_posted_ = false;
+};
+
+// Who the person at this terminal is: the name of the effective user.
+Actor local_actor();
+
+inline Actor system_actor() { return {.principal = "daybook", .kind = ActorKind::system}; }
+
+}  // namespace daybook

@@ -1,0 +1,119 @@
+#include "runner/reconcile.h"
+
+#include <algorithm>
+#include <map>
+
+#include "runner/connect/sink.h"
+#include "runner/definitions.h"
+
+namespace daybook {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// One sink's markers against the book's slots.
+void compare(const State& state, const std::string& sink, const std::vector<SinkGeneration>& found,
+             ReconcileReport& report) {
+  using Kind = ReconcileFinding::Kind;
+  std::map<Digest, const SinkGeneration*> by_load;
+  for (const SinkGeneration& one : found) by_load.emplace(one.load_id, &one);
+  const auto add = [&](Kind kind, const Slot& slot, Generation generation, const Digest& load_id,
+                       std::string detail) {
+    report.findings.push_back({.kind = kind,
+                               .pipeline = slot.pipeline,
+                               .sink = sink,
+                               .partition = slot.partition,
+                               .slot = *state.slot(slot.pipeline, slot.sink, slot.partition),
+                               .generation = generation,
+                               .load_id = load_id,
+                               .detail = std::move(detail)});
+  };
+  std::map<Digest, bool> known;
+  for (const Slot& slot : state.slots) {
+    if (slot.sink != sink) continue;
+    for (const GenerationState& g : slot.generations) {
+      known[g.load_id] = true;
+      const bool stands = g.standing == Standing::committed || g.standing == Standing::verified;
+      if (!stands) continue;
+      ++report.checked;
+      const auto marker = by_load.find(g.load_id);
+      if (marker == by_load.end()) {
+        add(Kind::lost, slot, g.number, g.load_id, "the sink has no marker of this load");
+        continue;
+      }
+      const SinkGeneration& there = *marker->second;
+      if (there.rows != g.rows || there.content != g.content)
+        add(Kind::damaged, slot, g.number, g.load_id,
+            fmt::format("the marker says {} rows, the book {}", there.rows, g.rows));
+      else if (!there.damage.empty())
+        add(Kind::damaged, slot, g.number, g.load_id, there.damage);
+      else if (g.number == slot.current && !there.current)
+        add(Kind::stale, slot, g.number, g.load_id, "the sink shows another generation");
+    }
+  }
+  // Markers of compensations carry ids of their own.
+  for (const CompensationState& compensation : state.compensations)
+    for (const CompensationStep& step : compensation.steps) known[step.load_id] = true;
+  for (const SinkGeneration& one : found) {
+    if (known.contains(one.load_id)) continue;
+    report.findings.push_back({.kind = Kind::unknown,
+                               .pipeline = one.pipeline,
+                               .sink = sink,
+                               .partition = one.partition,
+                               .generation = one.generation,
+                               .load_id = one.load_id,
+                               .detail =
+                                   "the book never intended this load: it was rolled back, or "
+                                   "another book writes here"});
+  }
+}
+
+}  // namespace
+
+asio::awaitable<Result<ReconcileReport>> reconcile(Keeper& keeper, std::string pipeline, bool deep,
+                                                   bool record) {
+  ReconcileReport report;
+  DefinitionCache definitions(keeper);
+  std::map<std::string, DefinitionId> sinks;  // the newest definition that loads into it
+  for (const auto& [name, id] : keeper.state().current_definition) {
+    if (!pipeline.empty() && name != pipeline) continue;
+    const auto definition = definitions.get(id);
+    if (!definition) co_return std::unexpected(definition.error());
+    sinks.insert_or_assign((*definition)->sink.name(), id);
+  }
+  if (sinks.empty())
+    co_return fail(Error::Code::not_found, "{}",
+                   pipeline.empty() ? std::string("no pipeline has run yet")
+                                    : fmt::format("there is no pipeline {}", pipeline));
+  for (const auto& [name, id] : sinks) {
+    const auto definition = *definitions.get(id);
+    auto job = [definition, deep]() -> SinkResult<std::vector<SinkGeneration>> {
+      auto sink = open_sink(*definition);
+      if (!sink) return std::unexpected(sink.error());
+      return (*sink)->inventory(deep);
+    };
+    const auto found = co_await blocking(keeper.executor(), std::move(job));
+    if (!found) co_return fail(Error::Code::unavailable, "{}: {}", name, found.error().detail);
+    const std::size_t before = report.findings.size();
+    const std::uint32_t checked = report.checked;
+    compare(keeper.state(), name, *found, report);
+    ++report.sinks;
+    if (!record) continue;
+    const Command done = RecordReconciliation{
+        .sink = name,
+        .checked = report.checked - checked,
+        .findings = static_cast<std::uint32_t>(report.findings.size() - before)};
+    (void)co_await keeper.ask(system_actor(), done);
+    for (std::size_t i = before; i < report.findings.size(); ++i) {
+      const ReconcileFinding& finding = report.findings[i];
+      if (finding.kind != ReconcileFinding::Kind::lost) continue;
+      const Command lost =
+          LoseLoad{.slot = finding.slot, .load_id = finding.load_id, .evidence = finding.detail};
+      (void)co_await keeper.ask(system_actor(), lost);
+    }
+  }
+  co_return report;
+}
+
+}  // namespace daybook

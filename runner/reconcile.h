@@ -1,0 +1,38 @@
+// The book against the sinks: every committed generation is asked for, every marker is looked up.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <string>
+#include <vector>
+
+#include "runner/keeper.h"
+
+namespace daybook {
+
+struct ReconcileFinding {
+  enum class Kind : std::uint8_t {
+    lost,     // the book says committed and current, the sink has no marker or lost the data
+    unknown,  // a marker the book never intended: the book was rolled back, or another book writes
+              // here
+    damaged,  // marker and data disagree
+    stale,    // the sink shows another generation than the book's current one
+  };
+  Kind kind;
+  std::string pipeline, sink, partition;
+  SlotId slot = no_slot;
+  Generation generation = 0;
+  Digest load_id{};
+  std::string detail;
+};
+
+struct ReconcileReport {
+  std::uint32_t sinks = 0, checked = 0;
+  std::vector<ReconcileFinding> findings;
+};
+
+// Compares; with `record`, writes Reconciled entries and LoadLost for what is lost (so that the
+// next run loads it again). deep re-reads the data, not the markers alone.
+boost::asio::awaitable<Result<ReconcileReport>> reconcile(Keeper& keeper, std::string pipeline,
+                                                          bool deep, bool record);
+
+}  // namespace daybook

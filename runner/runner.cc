@@ -1,0 +1,489 @@
+#include "runner/runner.h"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "runner/attempt.h"
+#include "runner/connect/crash_point.h"
+#include "runner/quarantine.h"
+
+namespace daybook {
+
+namespace asio = boost::asio;
+
+namespace {
+
+RetryRule retry_rule(const RetryPolicy& policy) {
+  return {.attempts = policy.attempts,
+          .initial_ms = static_cast<std::uint64_t>(policy.initial.count()),
+          .factor = policy.factor,
+          .max_ms = static_cast<std::uint64_t>(policy.max.count())};
+}
+
+StageFailure as_stage_failure(const SinkFailure& failure) {
+  return {.error = failure.error,
+          .code = failure.code,
+          .fingerprint = failure.fingerprint.empty() ? failure.code : failure.fingerprint,
+          .detail = failure.detail,
+          .classified_by = failure.classified_by};
+}
+
+bool pushes_back(ErrorClass error) {
+  return error == ErrorClass::throttled || error == ErrorClass::dependency_down;
+}
+
+}  // namespace
+
+Runner::Runner(Keeper& keeper)
+    : keeper_(keeper),
+      definitions_(keeper),
+      concurrency_(keeper.executor().blocking_limit()),
+      wakeup_(keeper.executor()) {}
+
+void Runner::stop() {
+  stopped_ = true;
+  for (const auto& [slot, progress] : progress_) progress->cancel = true;
+  wakeup_.notify();
+}
+
+std::vector<Working> Runner::working() const {
+  std::vector<Working> out;
+  for (const auto& [slot, working] : working_) out.push_back(working);
+  return out;
+}
+
+std::shared_ptr<const Pipeline> Runner::definition_of(RunId run) {
+  const RunState* state = keeper_.state().find(run);
+  if (state == nullptr) return nullptr;
+  auto found = definitions_.get(state->definition);
+  return found ? *found : nullptr;
+}
+
+// --- the loop
+// ---------------------------------------------------------------------------------------
+
+void Runner::spawn(Drive& drive, SlotId slot, bool staging, asio::awaitable<void> work) {
+  drive.busy.insert(slot);
+  ++drive.in_flight;
+  drive.staging += staging;
+  asio::co_spawn(keeper_.executor().loop(), std::move(work),
+                 [this, &drive, slot, staging](const std::exception_ptr& error) {
+                   if (error) std::rethrow_exception(error);
+                   drive.busy.erase(slot);
+                   --drive.in_flight;
+                   drive.staging -= staging;
+                   working_.erase(slot);
+                   wakeup_.notify();
+                 });
+}
+
+// Starts what may start now. The time at which something more may, where that is known.
+std::optional<Monotonic> Runner::launch(Drive& drive) {
+  std::optional<Monotonic> next;
+  const auto later = [&](Monotonic when) { next = next ? std::min(*next, when) : when; };
+  const auto waits = [&](SlotId slot) {
+    const auto found = not_before_.find(slot);
+    if (found == not_before_.end() || found->second <= keeper_.clock().mono()) return false;
+    later(found->second);
+    return true;
+  };
+  for (const Effect& effect : pending(keeper_.state())) {
+    std::visit(
+        [&](const auto& e) {
+          using E = std::decay_t<decltype(e)>;
+          if constexpr (std::is_same_v<E, effect::FinishRun>) {
+            if (!drive.runs.contains(e.run) || drive.finishing.contains(e.run)) return;
+            drive.finishing.insert(e.run);
+            ++drive.in_flight;
+            asio::co_spawn(keeper_.executor().loop(), finish(drive, e.run),
+                           [this, &drive](const std::exception_ptr& error) {
+                             if (error) std::rethrow_exception(error);
+                             --drive.in_flight;
+                             wakeup_.notify();
+                           });
+          } else if constexpr (std::is_same_v<E, effect::ContinueCompensation>) {
+            // Driven by compensate(): it has its own beginning and end.
+          } else {
+            const Slot& slot = *keeper_.state().find(e.slot);
+            if (!drive.runs.contains(slot.run) || drive.busy.contains(e.slot)) return;
+            if constexpr (std::is_same_v<E, effect::ExecuteAttempt>) {
+              if (stopped_ || drive.staging >= concurrency_.limit()) return;
+              const Timestamp wait = e.not_before - keeper_.clock().wall();
+              if (wait > 0) {
+                later(keeper_.clock().mono() + wait);
+                return;
+              }
+              spawn(drive, e.slot, true, perform(e));
+            } else if constexpr (std::is_same_v<E, effect::Load>) {
+              if (stopped_) return;
+              spawn(drive, e.slot, true, perform(e));
+            } else {
+              if (!waits(e.slot)) spawn(drive, e.slot, false, perform(e));
+            }
+          }
+        },
+        effect);
+  }
+  return next;
+}
+
+asio::awaitable<void> Runner::drive(Drive& drive) {
+  while (true) {
+    const std::optional<Monotonic> next = launch(drive);
+    const bool open = std::ranges::any_of(
+        drive.runs, [&](RunId run) { return keeper_.state().open_runs.contains(run); });
+    if (drive.in_flight == 0 && (!open || stopped_ || !next)) {
+      // Nothing is at work and nothing will be: finished, stopped, or paused.
+      if (!open || stopped_) co_return;
+      if (!std::ranges::any_of(pending(keeper_.state()), [&](const Effect& effect) {
+            const auto* execute = std::get_if<effect::ExecuteAttempt>(&effect);
+            return execute != nullptr && drive.runs.contains(execute->run);
+          }))
+        co_return;
+    }
+    co_await wakeup_.wait(keeper_.clock(), next);
+  }
+}
+
+asio::awaitable<void> Runner::finish(Drive& drive, RunId run) {
+  const auto answer = co_await keeper_.ask(system_actor(), FinishRun{run});
+  drive.finishing.erase(run);
+  offers_.erase(run);
+  (void)answer;  // refused: something was added to the run meanwhile; the loop looks again
+}
+
+// --- effects
+// ------------------------------------------------------------------------------------------
+
+asio::awaitable<void> Runner::perform(effect::AbandonAttempt e) {
+  (void)co_await keeper_.ask(
+      system_actor(), LoseAttempt{e.slot, "the process that ran it ended before it was done"});
+}
+
+FailAttempt Runner::failure_command(SlotId slot, Attempt attempt, const StageFailure& failure,
+                                    const RetryPolicy& retry) {
+  const auto cut = [](std::string text) {
+    if (text.size() > limits::text_bytes_max) {
+      text.resize(limits::text_bytes_max - 3);
+      text += "...";
+    }
+    return text;
+  };
+  return {.run = keeper_.state().find(slot)->run,
+          .slot = slot,
+          .attempt = attempt,
+          .error = failure.error,
+          .code = cut(failure.code),
+          .fingerprint = cut(failure.fingerprint),
+          .detail = cut(failure.detail),
+          .classified_by = cut(failure.classified_by),
+          .retry = retry_rule(retry),
+          .seed = keeper_.entropy().number()};
+}
+
+asio::awaitable<void> Runner::fail_attempt(SlotId slot, Attempt attempt, StageFailure failure,
+                                           RetryPolicy retry) {
+  if (pushes_back(failure.error)) concurrency_.pushed_back();
+  (void)co_await keeper_.ask(system_actor(), failure_command(slot, attempt, failure, retry));
+}
+
+asio::awaitable<void> Runner::perform(effect::ExecuteAttempt e) {
+  const auto started = co_await keeper_.ask(system_actor(), StartAttempt{e.run, e.slot});
+  if (!started) co_return;
+  DAYBOOK_CRASH_POINT("run.attempt_started");
+  const Attempt attempt = std::get<AttemptStarted>(started->events.front()).attempt;
+  const EntryIndex fence = started->first;
+  const std::string key = keeper_.state().find(e.slot)->partition;
+
+  const auto pipeline = definition_of(e.run);
+  if (!pipeline) {
+    StageFailure failure{.error = ErrorClass::definition,
+                         .code = "definition.unreadable",
+                         .fingerprint = "definition.unreadable",
+                         .detail = "the run's definition can not be read back from the book",
+                         .classified_by = "runner"};
+    co_await fail_attempt(e.slot, attempt, std::move(failure), RetryPolicy{});
+    co_return;
+  }
+  const auto offered = co_await find_input(e.run, pipeline, key);
+  if (!offered) {
+    StageFailure failure{.error = ErrorClass::data,
+                         .code = "source.missing",
+                         .fingerprint = "source.missing",
+                         .detail = fmt::format("the source no longer offers partition {}", key),
+                         .classified_by = "runner"};
+    co_await fail_attempt(e.slot, attempt, std::move(failure), pipeline->retry);
+    co_return;
+  }
+
+  AttemptWork work;
+  work.pipeline = pipeline;
+  work.offered = *offered;
+  work.directory =
+      keeper_.paths().staging() / fmt::format("{}-{}", std::to_underlying(e.slot), attempt);
+  work.payloads = &keeper_.payloads();
+  work.release = keeper_.state().find(e.run)->kind == RunKind::release;
+  work.threads =
+      keeper_.state().find(e.run)->slots.size() > 1 ? 1 : keeper_.executor().blocking_limit();
+  work.known_copies = [this](const Digest& source) { return known_copy(keeper_, source); };
+  const bool only_undelivered = work.release && pipeline->sink.mode == LoadMode::append;
+  auto overlay = only_undelivered ? undelivered_of(keeper_, e.slot) : overlay_of(keeper_, e.slot);
+  if (!overlay) {
+    StageFailure failure{.error = ErrorClass::internal,
+                         .code = "quarantine.unreadable",
+                         .fingerprint = "quarantine.unreadable",
+                         .detail = overlay.error().detail,
+                         .classified_by = "runner"};
+    co_await fail_attempt(e.slot, attempt, std::move(failure), pipeline->retry);
+    co_return;
+  }
+  work.overlay = std::move(*overlay);
+  work.overlay_only = only_undelivered;
+  work.pipeline_name = keeper_.state().find(e.slot)->pipeline;
+  work.partition = key;
+
+  auto progress = std::make_shared<StageProgress>();
+  progress_[e.slot] = progress;
+  working_[e.slot] = {.slot = e.slot, .what = "stage", .progress = progress};
+  auto timed_out = std::make_shared<bool>(false);
+  auto done = std::make_shared<bool>(false);
+  keeper_.clock().call_at(
+      keeper_.clock().mono() +
+          std::chrono::duration_cast<std::chrono::microseconds>(pipeline->retry.timeout).count(),
+      [progress, timed_out, done] {
+        if (*done) return;
+        *timed_out = true;
+        progress->cancel = true;
+      });
+  auto job = [work = std::move(work), progress] { return execute_attempt(work, *progress); };
+  auto outcome = co_await blocking(keeper_.executor(), std::move(job));
+  *done = true;
+  progress_.erase(e.slot);
+  DAYBOOK_CRASH_POINT("run.staged");
+
+  if (!outcome) {
+    StageFailure failure = std::move(outcome.error());
+    if (failure.code == "cancelled" && stopped_ && !*timed_out) {
+      // Not the partition's failure: the run was told to stop. A resume starts it anew.
+      (void)co_await keeper_.ask(system_actor(), LoseAttempt{e.slot, "the run was interrupted"});
+      co_return;
+    }
+    if (*timed_out)
+      failure = {.error = ErrorClass::transient,
+                 .code = "timeout",
+                 .fingerprint = "timeout",
+                 .detail = fmt::format("the attempt took longer than {} s",
+                                       pipeline->retry.timeout.count() / 1000),
+                 .classified_by = "retry.timeout"};
+    co_await fail_attempt(e.slot, attempt, std::move(failure), pipeline->retry);
+    co_return;
+  }
+
+  StageAttempt command = stage_command(*outcome, *pipeline);
+  command.staged.run = e.run;
+  command.staged.slot = e.slot;
+  command.staged.attempt = attempt;
+  const Slot& slot = *keeper_.state().find(e.slot);
+  if (pipeline->approvals_load > 0)
+    command.approval_digest =
+        sha256(bytes_of(load_approval_text(keeper_.state(), slot, pipeline->digest,
+                                           outcome->result.content, outcome->result.output_rows)));
+  staged_[e.slot] = {.attempt = attempt,
+                     .fence = fence,
+                     .result = std::move(outcome->result),
+                     .directory = outcome->directory};
+  const auto recorded = co_await keeper_.ask(system_actor(), std::move(command));
+  if (!recorded) {
+    staged_.erase(e.slot);
+    StageFailure failure{.error = ErrorClass::internal,
+                         .code = "stage.refused",
+                         .fingerprint = "stage.refused",
+                         .detail = recorded.error().detail,
+                         .classified_by = "book"};
+    co_await fail_attempt(e.slot, attempt, std::move(failure), pipeline->retry);
+    co_return;
+  }
+  for (const InputFile& input : std::get<AttemptStaged>(recorded->events.front()).files)
+    if (input.copy.bytes > 0) (void)remember_copy(keeper_, input.digest, input.copy);
+  concurrency_.succeeded();
+}
+
+LoadPlan Runner::load_plan(const Slot& slot, const GenerationState& load,
+                           const Pipeline& pipeline) const {
+  LoadPlan plan;
+  plan.origin = keeper_.state().origin;
+  plan.pipeline = slot.pipeline;
+  plan.partition = slot.partition;
+  plan.generation = load.number;
+  plan.replaces = load.replaced;
+  if (const GenerationState* old = generation(slot, load.replaced))
+    plan.replaces_load_id = old->load_id;
+  plan.load_id = load.load_id;
+  plan.content = load.content;
+  plan.rows = load.rows;
+  plan.fence = slot.fence;
+  plan.mode = load.mode;
+  plan.key = pipeline.sink.key;
+  plan.columns = output_columns(pipeline);
+  return plan;
+}
+
+asio::awaitable<void> Runner::perform(effect::Load e) {
+  const auto staged = staged_.find(e.slot);
+  const Slot* slot = keeper_.state().find(e.slot);
+  const auto pipeline = definition_of(e.run);
+  if (staged == staged_.end() || !slot->staged || staged->second.attempt != slot->attempt ||
+      !pipeline) {
+    // Another runner of this process staged it; its files may be gone.
+    (void)co_await keeper_.ask(system_actor(), LoseAttempt{e.slot, "its staged files are gone"});
+    co_return;
+  }
+  const Generation number = next_generation(*slot, slot->staged->content);
+  const Digest load_id =
+      sha256(bytes_of(load_identity(keeper_.state(), *slot, number, slot->staged->content)));
+  const Command intend = IntendLoad{.run = e.run,
+                                    .slot = e.slot,
+                                    .attempt = slot->attempt,
+                                    .generation = number,
+                                    .load_id = load_id,
+                                    .mode = pipeline->sink.mode};
+  const auto intended = co_await keeper_.ask(system_actor(), intend);
+  if (!intended) co_return;
+  DAYBOOK_CRASH_POINT("run.load_intended");
+
+  slot = keeper_.state().find(e.slot);
+  LoadPlan plan = load_plan(*slot, slot->generations.back(), *pipeline);
+  plan.fence = staged->second.fence;
+  plan.staged = staged->second.directory;
+  plan.files = staged->second.result.files;
+  working_[e.slot] = {.slot = e.slot, .what = "load", .progress = nullptr};
+  const Attempt attempt = slot->attempt;
+  auto job = [pipeline, plan]() -> SinkResult<LoadEvidence> {
+    auto sink = open_sink(*pipeline);
+    if (!sink) return std::unexpected(sink.error());
+    return (*sink)->load(plan);
+  };
+  auto loaded = co_await blocking(keeper_.executor(), std::move(job));
+  DAYBOOK_CRASH_POINT("run.load_done");
+  if (!loaded) {
+    const SinkFailure& failure = loaded.error();
+    if (pushes_back(failure.error)) concurrency_.pushed_back();
+    if (failure.ambiguous) {
+      // Only the sink can say what became of it: the state still owes SettleLoad.
+      co_await pause_before(e.slot, ++tries_[e.slot]);
+      co_return;
+    }
+    const Command abort = AbortLoad{
+        .slot = e.slot,
+        .load_id = load_id,
+        .evidence = fmt::format("not committed: {}", failure.code),
+        .failure = failure_command(e.slot, attempt, as_stage_failure(failure), pipeline->retry)};
+    (void)co_await keeper_.ask(system_actor(), abort);
+    drop_staged(e.slot);
+    co_return;
+  }
+  const Command commit = CommitLoad{.slot = e.slot,
+                                    .load_id = load_id,
+                                    .rows = loaded->rows,
+                                    .recovered = loaded->recovered,
+                                    .evidence = loaded->evidence,
+                                    .files = loaded->files};
+  (void)co_await keeper_.ask(system_actor(), commit);
+  DAYBOOK_CRASH_POINT("run.load_committed");
+  drop_staged(e.slot);
+  tries_.erase(e.slot);
+}
+
+void Runner::drop_staged(SlotId slot) {
+  const auto staged = staged_.find(slot);
+  if (staged == staged_.end()) return;
+  std::error_code ignored;  // a leftover is removed at the next boot
+  std::filesystem::remove_all(staged->second.directory, ignored);
+  staged_.erase(staged);
+}
+
+asio::awaitable<void> Runner::pause_before(SlotId slot, unsigned tries) {
+  const RetryRule rule{.attempts = 0, .initial_ms = 200, .factor = 2, .max_ms = 10'000};
+  not_before_[slot] =
+      keeper_.clock().mono() +
+      static_cast<Monotonic>(retry_delay_ms(rule, tries, keeper_.entropy().number())) * 1000;
+  co_return;
+}
+
+asio::awaitable<void> Runner::perform(effect::SettleLoad e) {
+  const Slot* slot = keeper_.state().find(e.slot);
+  const auto pipeline = definition_of(slot->run);
+  if (!pipeline) co_return co_await pause_before(e.slot, 10);
+  LoadPlan plan = load_plan(*slot, slot->generations.back(), *pipeline);
+  // Strictly above the fence of whoever intended it, so that a writer that still lives is stopped.
+  plan.fence = keeper_.state().size;
+  const Digest load_id = plan.load_id;
+  working_[e.slot] = {.slot = e.slot, .what = "settle", .progress = nullptr};
+  auto job = [pipeline, plan]() -> SinkResult<std::optional<LoadEvidence>> {
+    auto sink = open_sink(*pipeline);
+    if (!sink) return std::unexpected(sink.error());
+    return (*sink)->settle(plan);
+  };
+  auto settled = co_await blocking(keeper_.executor(), std::move(job));
+  if (!settled) {
+    last_trouble_[e.slot] = settled.error().detail;
+    co_return co_await pause_before(e.slot, ++tries_[e.slot]);
+  }
+  if (*settled) {
+    const Command commit = CommitLoad{.slot = e.slot,
+                                      .load_id = load_id,
+                                      .rows = (*settled)->rows,
+                                      .recovered = true,
+                                      .evidence = (*settled)->evidence,
+                                      .files = (*settled)->files};
+    (void)co_await keeper_.ask(system_actor(), commit);
+  } else {
+    const Command abort = AbortLoad{.slot = e.slot,
+                                    .load_id = load_id,
+                                    .evidence = "the sink, asked under the fence, does not hold it",
+                                    .failure = std::nullopt};
+    (void)co_await keeper_.ask(system_actor(), abort);
+  }
+  drop_staged(e.slot);
+  tries_.erase(e.slot);
+}
+
+asio::awaitable<void> Runner::perform(effect::VerifyLoaded e) {
+  const Slot* slot = keeper_.state().find(e.slot);
+  const auto pipeline = definition_of(slot->run);
+  const GenerationState* load = generation(*slot, slot->current);
+  if (!pipeline || load == nullptr) co_return co_await pause_before(e.slot, 10);
+  LoadPlan plan = load_plan(*slot, *load, *pipeline);
+  const auto entry = keeper_.entry(load->committed_at);
+  if (entry)
+    if (const auto* committed = std::get_if<LoadCommitted>(&entry->event))
+      for (const OutputFile& file : committed->files)
+        plan.files.push_back({file.name, file.bytes, file.rows, file.digest});
+  const Digest load_id = plan.load_id;
+  working_[e.slot] = {.slot = e.slot, .what = "verify", .progress = nullptr};
+  auto job = [pipeline, plan]() -> SinkResult<std::uint64_t> {
+    auto sink = open_sink(*pipeline);
+    if (!sink) return std::unexpected(sink.error());
+    return (*sink)->verify(plan);
+  };
+  auto rows = co_await blocking(keeper_.executor(), std::move(job));
+  if (!rows && (rows.error().error == ErrorClass::transient || pushes_back(rows.error().error))) {
+    last_trouble_[e.slot] = rows.error().detail;
+    co_return co_await pause_before(e.slot, ++tries_[e.slot]);
+  }
+  const Slot& now = *keeper_.state().find(e.slot);
+  const GenerationState* current = generation(now, now.current);
+  if (current == nullptr || current->load_id != load_id) co_return;
+  if (rows && *rows == current->rows) {
+    (void)co_await keeper_.ask(system_actor(), VerifyLoad{e.slot, load_id, *rows});
+  } else {
+    const std::string found =
+        rows ? fmt::format("{} rows were committed, {} are there", current->rows, *rows)
+             : rows.error().detail;
+    (void)co_await keeper_.ask(system_actor(), LoseLoad{e.slot, load_id, found});
+  }
+  tries_.erase(e.slot);
+}
+
+}  // namespace daybook

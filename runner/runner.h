@@ -1,0 +1,141 @@
+// Does what the state says is owed: attempts, loads, verifications, compensations. One loop reads
+// the pending effects off the state and performs them; the first run after a crash and every other
+// run are the same code.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "runner/attempt.h"
+#include "runner/concurrency.h"
+#include "runner/connect/sink.h"
+#include "runner/dataplane/stage.h"
+#include "runner/definitions.h"
+#include "runner/keeper.h"
+#include "runner/wakeup.h"
+#include "statemachine/effects.h"
+
+namespace daybook {
+
+struct RunRequest {
+  std::shared_ptr<const Pipeline> pipeline;
+  RunKind kind = RunKind::normal;
+  Actor actor;
+  std::vector<std::string> partitions;  // only these; empty: all the source offers
+  bool only_failed = false;             // rerun: what failed, is missing, lost, held or set aside
+  bool force = false;                   // plan even what is unchanged
+  std::string idempotency_key, reason;
+};
+
+struct RunProblem {
+  enum class Kind : std::uint8_t { refused, definition, source, sink, storage, nothing } kind;
+  std::string message, hint;
+  Diagnostics diagnostics;
+};
+
+struct RunReport {
+  RunId run = no_run;
+  RunOutcome outcome = RunOutcome::succeeded;
+  bool paused = false, interrupted = false;  // the run is still open and can be resumed
+};
+
+// One partition at work, for progress displays.
+struct Working {
+  SlotId slot{};
+  std::string what;  // "stage", "load", "verify", "settle"
+  std::shared_ptr<const StageProgress> progress;
+};
+
+class Runner {
+ public:
+  explicit Runner(Keeper& keeper);
+
+  // Resumes what is open of this pipeline, then starts a run and drives it to its end (or until it
+  // is paused or stop() is called).
+  boost::asio::awaitable<std::expected<RunReport, RunProblem>> run(RunRequest request);
+
+  // Drives one open run, or all where none is named.
+  boost::asio::awaitable<RunReport> resume(std::optional<RunId> run);
+
+  // Executes a started compensation to its end or first failure.
+  boost::asio::awaitable<Result<void>> compensate(CompensationId id);
+
+  // No new work; staging under way is abandoned, loads under way finish. From the loop.
+  void stop();
+  bool stopped() const { return stopped_; }
+
+  std::vector<Working> working() const;
+  // Why a load can not be settled or verified yet, by slot.
+  const std::map<SlotId, std::string>& trouble() const { return last_trouble_; }
+  unsigned concurrency() const { return concurrency_.limit(); }
+
+  // What the source offers now. Blocking work happens off the loop.
+  boost::asio::awaitable<std::expected<std::vector<Offered>, RunProblem>> offered(
+      std::shared_ptr<const Pipeline> pipeline);
+
+  // The inputs digest of one offered partition, with its overlay of released records.
+  boost::asio::awaitable<std::expected<Digest, StageFailure>> inputs_digest(
+      std::shared_ptr<const Pipeline> pipeline, Offered offered);
+
+ private:
+  // What an attempt staged, until it is loaded. Lost with the process: the attempt is then
+  // abandoned.
+  struct Staged {
+    Attempt attempt = 0;
+    EntryIndex fence = 0;
+    StageResult result;
+    std::filesystem::path directory;
+  };
+  struct Drive {
+    std::set<RunId> runs;
+    std::set<SlotId> busy;
+    std::set<RunId> finishing;
+    unsigned staging = 0, in_flight = 0;
+  };
+
+  boost::asio::awaitable<void> drive(Drive& drive);
+  std::optional<Monotonic> launch(Drive& drive);
+  void spawn(Drive& drive, SlotId slot, bool staging, boost::asio::awaitable<void> work);
+
+  boost::asio::awaitable<void> perform(effect::AbandonAttempt effect);
+  boost::asio::awaitable<void> perform(effect::ExecuteAttempt effect);
+  boost::asio::awaitable<void> perform(effect::Load effect);
+  boost::asio::awaitable<void> perform(effect::SettleLoad effect);
+  boost::asio::awaitable<void> perform(effect::VerifyLoaded effect);
+  boost::asio::awaitable<void> finish(Drive& drive, RunId run);
+
+  boost::asio::awaitable<void> fail_attempt(SlotId slot, Attempt attempt, StageFailure failure,
+                                            RetryPolicy retry);
+  FailAttempt failure_command(SlotId slot, Attempt attempt, const StageFailure& failure,
+                              const RetryPolicy& retry);
+  boost::asio::awaitable<std::optional<Offered>> find_input(
+      RunId run, std::shared_ptr<const Pipeline> pipeline, std::string key);
+  boost::asio::awaitable<std::expected<void, RunProblem>> plan_all(RunId run,
+                                                                   const RunRequest& request,
+                                                                   std::vector<Offered> offered);
+  std::shared_ptr<const Pipeline> definition_of(RunId run);
+  LoadPlan load_plan(const Slot& slot, const GenerationState& load, const Pipeline& pipeline) const;
+  boost::asio::awaitable<void> pause_before(SlotId slot, unsigned tries);
+  void drop_staged(SlotId slot);
+
+  Keeper& keeper_;
+  DefinitionCache definitions_;
+  Concurrency concurrency_;
+  Wakeup wakeup_;
+  bool stopped_ = false;
+  std::map<SlotId, Staged> staged_;
+  std::map<SlotId, Working> working_;
+  std::map<SlotId, std::shared_ptr<StageProgress>> progress_;
+  std::map<RunId, std::map<std::string, Offered>> offers_;
+  std::map<SlotId, Monotonic> not_before_;  // of settling and verifying again after a failure
+  std::map<SlotId, unsigned> tries_;
+  std::map<SlotId, std::string> last_trouble_;
+};
+
+}  // namespace daybook
