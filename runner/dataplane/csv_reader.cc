@@ -1,0 +1,257 @@
+#include "runner/dataplane/csv_reader.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace daybook {
+
+CsvReader::CsvReader(const ReadContext& context, PartRead& out) : RecordReader(context, out) {}
+
+void CsvReader::learn_places() {
+  if (places_for_ == input_) return;
+  places_for_ = input_;
+  places_.assign(context_.columns.size(), -1);
+  const auto& columns = context_.parts->files()[input_].columns;
+  for (std::size_t place = 0; place < columns.size(); ++place) {
+    places_[static_cast<std::size_t>(columns[place])] = static_cast<int>(place);
+  }
+}
+
+void CsvReader::split() {
+  index_csv(block_->bytes.data(), block_->size, context_.parts->syntax(), context_.path, index_);
+  learn_places();
+  first_field_.clear();
+  const char* text = block_->bytes.data();
+  std::uint32_t begin = 0, first = 0;
+  for (std::uint32_t i = 0; i < index_.count; ++i) {
+    if ((index_.ends[i] & CsvIndex::record_end) == 0) continue;
+    const std::uint32_t end = index_.ends[i] & ~CsvIndex::record_end;
+    const std::uint32_t trimmed = end > begin && text[end - 1] == '\r' ? end - 1 : end;
+    index_.ends[i] = trimmed | CsvIndex::record_end;
+    records_.push_back({begin, trimmed - begin});
+    first_field_.push_back(first);
+    first = i + 1;
+    begin = end + 1;
+  }
+  first_field_.push_back(first);
+  suspect_.clear();
+  if (index_.suspects.empty()) return;
+  suspect_.resize(records_.size());
+  std::size_t record = 0;
+  for (const std::uint32_t at : index_.suspects) {
+    while (record < records_.size() && records_[record].begin + records_[record].length + 1 < at) {
+      ++record;
+    }
+    // A CR at the end of the group before is reported by this one: the record may be the one
+    // before.
+    if (record > 0) suspect_[record - 1] = 1;
+    for (std::size_t r = record; r < records_.size() && records_[r].begin < at + 64; ++r) {
+      suspect_[r] = 1;
+    }
+  }
+}
+
+CsvReader::Field CsvReader::field(std::uint32_t record, std::uint32_t place) const {
+  const std::uint32_t first = first_field_[record];
+  const std::uint32_t begin = place == 0
+                                  ? records_[record].begin
+                                  : (index_.ends[first + place - 1] & ~CsvIndex::record_end) + 1;
+  const std::uint32_t end = index_.ends[first + place] & ~CsvIndex::record_end;
+  const char* data = block_->bytes.data() + begin;
+  return {data, end - begin, end > begin && *data == context_.parts->source().csv.quote};
+}
+
+CsvReader::Field CsvReader::unquoted(Field f) {
+  const char quote = context_.parts->source().csv.quote;
+  ++f.data;
+  f.length = f.length >= 2 ? f.length - 2 : 0;
+  const void* doubled = std::memchr(f.data, quote, f.length);
+  if (doubled == nullptr) return f;
+  char* out = room_for_text(f.length);
+  std::uint32_t length = 0;
+  for (std::uint32_t i = 0; i < f.length; ++i) {
+    out[length++] = f.data[i];
+    if (f.data[i] == quote) ++i;
+  }
+  return {out, length, true};
+}
+
+bool CsvReader::sound(std::uint32_t record, std::vector<Violation>& violations) const {
+  const std::uint32_t fields = first_field_[record + 1] - first_field_[record];
+  const std::size_t expected = context_.parts->files()[input_].columns.size();
+  if (fields != expected) {
+    violations.push_back({"structure", "",
+                          records_[record].length == 0
+                              ? "is an empty line"
+                              : fmt::format("has {} fields, the header has {}", fields, expected)});
+  }
+  if (records_[record].length > dataplane_limits::field_bytes_max) {
+    for (std::uint32_t place = 0; place < fields; ++place) {
+      if (field(record, place).length > dataplane_limits::field_bytes_max) {
+        violations.push_back({"structure", "", "has a field longer than 1 MiB"});
+        break;
+      }
+    }
+  }
+  if (!suspect_.empty() && suspect_[record] != 0) {
+    check_text(record, violations);
+    const CsvSyntax syntax = context_.parts->syntax();
+    bool quote = false, carriage = false;
+    for (std::uint32_t place = 0; place < fields; ++place) {
+      const Field f = field(record, place);
+      const std::string_view text(f.data, f.length);
+      if (!f.quoted) {
+        quote |= text.find(syntax.quote) != std::string_view::npos;
+        carriage |= text.find('\r') != std::string_view::npos;
+        continue;
+      }
+      // Closed at its very end, every quote inside doubled.
+      std::size_t i = 1;
+      while (i < text.size() && (text[i] != syntax.quote ||
+                                 (i + 1 < text.size() && text[i + 1] == syntax.quote && ++i))) {
+        ++i;
+      }
+      quote |= i + 1 != text.size();
+    }
+    if (quote) violations.push_back({"structure", "", "has a quote out of place"});
+    if (carriage) {
+      violations.push_back({"structure", "", "has a carriage return outside quotes"});
+    }
+  }
+  return violations.empty();
+}
+
+template <typename T, typename Parse>
+void CsvReader::fill_column(std::uint32_t column, const VectorView& view, Parse parse) {
+  const auto place = static_cast<std::uint32_t>(places_[column]);
+  T* out = static_cast<T*>(view.data);
+  const std::string& null_text = context_.parts->source().csv.null_text;
+  const auto n = static_cast<std::uint32_t>(chunk_.size());
+  for (std::uint32_t r = 0; r < n; ++r) {
+    Field f = field(chunk_[r], place);
+    if (f.length == null_text.size() && !f.quoted &&
+        (f.length == 0 || std::memcmp(f.data, null_text.data(), f.length) == 0)) {
+      out[r] = T{};
+      view.set_null(r);
+      continue;
+    }
+    if (f.quoted) f = unquoted(f);
+    if (!parse(f.data, f.length, out[r])) [[unlikely]] {
+      if (!context_.parsers[column].parse({f.data, f.length}, &out[r])) {
+        out[r] = T{};
+        view.set_null(r);
+        faults_.push_back({r, column});
+      }
+    }
+  }
+}
+
+void CsvReader::fill_text(std::uint32_t column, const VectorView& view) {
+  const auto place = static_cast<std::uint32_t>(places_[column]);
+  Text* out = static_cast<Text*>(view.data);
+  const std::string& null_text = context_.parts->source().csv.null_text;
+  const auto n = static_cast<std::uint32_t>(chunk_.size());
+  for (std::uint32_t r = 0; r < n; ++r) {
+    Field f = field(chunk_[r], place);
+    if (f.length == null_text.size() && !f.quoted &&
+        (f.length == 0 || std::memcmp(f.data, null_text.data(), f.length) == 0)) {
+      out[r] = Text{};
+      view.set_null(r);
+      continue;
+    }
+    if (f.quoted) f = unquoted(f);
+    out[r] = Text::of(f.data, f.length);
+  }
+}
+
+std::uint32_t CsvReader::fill(std::span<const VectorView> columns) {
+  const std::size_t expected = context_.parts->files()[input_].columns.size();
+  while (next_ < records_.size() && chunk_.size() < vector_rows_max) {
+    const std::uint32_t record = next_++;
+    const bool plain = first_field_[record + 1] - first_field_[record] == expected &&
+                       (suspect_.empty() || suspect_[record] == 0) &&
+                       records_[record].length <= dataplane_limits::field_bytes_max;
+    if (!plain) [[unlikely]] {
+      std::vector<Violation> violations;
+      if (!sound(record, violations)) {
+        set_aside(record, std::move(violations));
+        continue;
+      }
+    }
+    chunk_.push_back(record);
+  }
+  const auto n = static_cast<std::uint32_t>(chunk_.size());
+  if (n == 0) return 0;
+  for (std::uint32_t c = 0; c < columns.size(); ++c) {
+    const VectorView& view = columns[c];
+    std::memset(view.validity, 0xff, (n + 63) / 64 * 8);
+    const ValueParser& parser = context_.parsers[c];
+    const ColumnType& type = parser.type();
+    const auto slow = [](const char*, std::uint32_t, auto&) { return false; };
+    const auto integer = [](const char* data, std::uint32_t length, auto& out) {
+      std::int64_t value = 0;
+      if (!parse_int64_fast(data, length, value)) return false;
+      out = static_cast<std::remove_reference_t<decltype(out)>>(value);
+      return static_cast<std::int64_t>(out) == value && (value >= 0 || out < 0);
+    };
+    const auto decimal = [precision = int{type.precision}, scale = int{type.scale}](
+                             const char* data, std::uint32_t length, auto& out) {
+      std::int64_t value = 0;
+      if (!parse_decimal_fast(data, length, precision, scale, value)) return false;
+      out = static_cast<std::remove_reference_t<decltype(out)>>(value);
+      return true;
+    };
+    const bool is_decimal = type.kind == ColumnType::Kind::decimal;
+    switch (parser.physical()) {
+      case Physical::text: fill_text(c, view); break;
+      case Physical::int8: fill_column<std::int8_t>(c, view, integer); break;
+      case Physical::uint8: fill_column<std::uint8_t>(c, view, integer); break;
+      case Physical::uint16: fill_column<std::uint16_t>(c, view, integer); break;
+      case Physical::uint32: fill_column<std::uint32_t>(c, view, integer); break;
+      case Physical::uint64: fill_column<std::uint64_t>(c, view, integer); break;
+      case Physical::int16:
+        if (is_decimal)
+          fill_column<std::int16_t>(c, view, decimal);
+        else
+          fill_column<std::int16_t>(c, view, integer);
+        break;
+      case Physical::int32:
+        if (is_decimal)
+          fill_column<std::int32_t>(c, view, decimal);
+        else if (type.kind == ColumnType::Kind::int32)
+          fill_column<std::int32_t>(c, view, integer);
+        else
+          fill_column<std::int32_t>(c, view, slow);
+        break;
+      case Physical::int64:
+        if (is_decimal) {
+          fill_column<std::int64_t>(c, view, decimal);
+        } else if (type.kind == ColumnType::Kind::int64) {
+          fill_column<std::int64_t>(c, view, integer);
+        } else if (type.kind == ColumnType::Kind::timestamp && parser.plain()) {
+          fill_column<std::int64_t>(c, view,
+                                    [](const char* data, std::uint32_t length, std::int64_t& out) {
+                                      return parse_timestamp({data, length}, out);
+                                    });
+        } else {
+          fill_column<std::int64_t>(c, view, slow);
+        }
+        break;
+      case Physical::int128: fill_column<Int128>(c, view, slow); break;
+      case Physical::float64:
+        fill_column<double>(c, view, [](const char* data, std::uint32_t length, double& out) {
+          return parse_float64({data, length}, out);
+        });
+        break;
+      case Physical::boolean: fill_column<bool>(c, view, slow); break;
+    }
+  }
+  return n;
+}
+
+std::string CsvReader::raw_text(std::uint32_t record, std::uint32_t column) {
+  const Field f = field(record, static_cast<std::uint32_t>(places_[column]));
+  return {f.data, f.length};
+}
+
+}  // namespace daybook
