@@ -80,7 +80,7 @@ IMPURE_HEADERS = {
 # (pattern, where it is banned, where it is allowed all the same, what to use instead)
 CODE = ["statemachine/*", "ledger/*", "replay/*", "runner/*", "tools/*"]
 BANNED = [
-    (r"\bsystem_clock::now\b", CODE, ["runner/clock*", "tools/bench/*"], "Clock of runner/clock.h"),
+    (r"\bsystem_clock::now\b", CODE, ["runner/clock*", "runner/executor.cc", "tools/bench/*"], "Clock of runner/clock.h"),
     (r"\b(gettimeofday|clock_gettime|std::time|localtime|gmtime)\s*\(|(?<![\w.:>])time\s*\(\s*(nullptr|NULL|0|&)",
      CODE, ["runner/clock*", "tools/bench/*"], "Clock of runner/clock.h"),
     (r"\b(steady_clock|high_resolution_clock|file_clock)\b", ["statemachine/*", "replay/*"], [],
@@ -101,7 +101,9 @@ BANNED = [
      "std::from_chars: it knows no locale and says what it did not read"),
     (r"(?<![\w.>:])(system|popen)\s*\(", CODE, [], "fork and execv with a list of arguments: no shell"),
     (r"\bstd::(cout|cerr|clog)\b|(?<![\w.>])printf\s*\(|\bfmt::print\b",
-     ["statemachine/*", "ledger/*", "replay/*", "runner/*"], [], "a value returned; tools/ prints"),
+     # A crash point with a wrong name ends the process before main, where nobody can be told otherwise.
+     ["statemachine/*", "ledger/*", "replay/*", "runner/*"], ["runner/connect/crash_point.cc"],
+     "a value returned; tools/ prints"),
     (r"\busing\s+namespace\s+std\s*;", CODE + ["tests/*"], [], "std:: where it is used"),
     (r"\bgetenv\s*\(", ["statemachine/*", "ledger/*", "replay/*"], [], "a parameter"),
 ]
