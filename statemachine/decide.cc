@@ -5,6 +5,30 @@
 #include "statemachine/decisions.h"
 
 namespace daybook {
+namespace {
+
+// Reasons, details and evidence come from people and from other systems: cut to what an entry
+// holds, with a mark, never within a character.
+void cut(std::string& text) {
+  constexpr std::string_view mark = " […]";
+  if (text.size() <= limits::text_bytes_max) return;
+  std::size_t end = limits::text_bytes_max - mark.size();
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  text.resize(end);
+  text += mark;
+}
+
+void cut_texts(Event& event) {
+  std::visit(
+      [](auto& e) -> void {
+        if constexpr (requires { cut(e.reason); }) cut(e.reason);
+        if constexpr (requires { cut(e.detail); }) cut(e.detail);
+        if constexpr (requires { cut(e.evidence); }) cut(e.evidence);
+      },
+      event);
+}
+
+}  // namespace
 
 Decision decide(const State& state, const Context& context, const Command& command) {
   if (state.origin.empty() && !std::holds_alternative<CreateBook>(command))
@@ -13,8 +37,10 @@ Decision decide(const State& state, const Context& context, const Command& comma
       who != state.principals.end() && who->second.revoked &&
       context.actor.kind != ActorKind::system)
     return decisions::refuse(Refusal::Code::not_allowed, "{} was revoked", context.actor.principal);
-  return std::visit([&](const auto& c) -> Decision { return decisions::on(state, context, c); },
-                    command);
+  Decision decision = std::visit(
+      [&](const auto& c) -> Decision { return decisions::on(state, context, c); }, command);
+  if (decision) std::ranges::for_each(*decision, cut_texts);
+  return decision;
 }
 
 std::string_view name(Refusal::Code code) {
@@ -40,10 +66,22 @@ std::string_view name(Refusal::Code code) {
 
 std::uint64_t retry_delay_ms(const RetryRule& rule, std::uint32_t failures, std::uint64_t seed) {
   std::uint64_t delay = std::min(rule.initial_ms, rule.max_ms);
-  for (std::uint32_t i = 1; i < failures && delay < rule.max_ms; ++i)
-    delay = std::min(rule.max_ms, delay * std::max<std::uint64_t>(rule.factor, 1));
+  const std::uint64_t factor = std::max<std::uint64_t>(rule.factor, 1);
+  // A delay or a factor that does not grow is done growing.
+  for (std::uint32_t i = 1; i < failures && delay > 0 && delay < rule.max_ms && factor > 1; ++i)
+    delay = delay > rule.max_ms / factor ? rule.max_ms : delay * factor;
   const std::uint64_t half = delay / 2;
   return delay - half + seed % (half + 1);
+}
+
+bool conserved(const RowCounts& counts) {
+  std::uint64_t rest = counts.read;
+  for (const std::uint64_t part :
+       {counts.accepted, counts.quarantined, counts.filtered, counts.merged}) {
+    if (part > rest) return false;
+    rest -= part;
+  }
+  return rest == 0;
 }
 
 Generation next_generation(const Slot& slot, const Digest& content) {

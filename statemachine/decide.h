@@ -47,6 +47,9 @@ Decision decide(const State& state, const Context& context, const Command& comma
 // drawn from `seed`. Pure, so that the book can show why it was that long.
 std::uint64_t retry_delay_ms(const RetryRule& rule, std::uint32_t failures, std::uint64_t seed);
 
+// read = accepted + quarantined + filtered + merged, without overflow.
+bool conserved(const RowCounts& counts);
+
 // The generation a load of this content is to have: a new one, or that of an aborted load of the
 // same content.
 Generation next_generation(const Slot& slot, const Digest& content);

@@ -137,7 +137,9 @@ std::expected<void, Refusal> sound(const State& state, CompensationAction action
       (current->standing != Standing::committed && current->standing != Standing::verified))
     return refuse(stale, "generation {} of {} is not the current one", step.generation,
                   describe(*slot));
-  if (!settled(slot->phase))
+  // Of a run that has ended nothing is under way, whatever phase it left behind.
+  if (const RunState* run = state.find(slot->run);
+      !settled(slot->phase) && run != nullptr && run->open)
     return refuse(conflict, "{} is {}", describe(*slot), name(slot->phase));
   if (action != CompensationAction::restore_previous) {
     if (step.restores != 0) return refuse(mismatch, "only restore_previous restores");
@@ -146,9 +148,16 @@ std::expected<void, Refusal> sound(const State& state, CompensationAction action
   if (step.restores != current->replaced)
     return refuse(mismatch, "before generation {} of {} stood generation {}", step.generation,
                   describe(*slot), current->replaced);
-  if (const GenerationState* old = generation(*slot, step.restores);
-      old != nullptr && old->standing == Standing::compensated)
+  const GenerationState* old = generation(*slot, step.restores);
+  if (old == nullptr) return {};
+  if (old->standing == Standing::compensated)
     return refuse(wrong_phase, "generation {} of {} was taken back itself", step.restores,
+                  describe(*slot));
+  if (old->standing == Standing::lost)
+    return refuse(wrong_phase, "generation {} of {} was lost", step.restores, describe(*slot));
+  // A load in place of several appended ones took the place of them all: one step restores one.
+  if (current->mode != LoadMode::append && old->mode == LoadMode::append && old->replaced != 0)
+    return refuse(wrong_phase, "before generation {} of {} stood more than one", step.generation,
                   describe(*slot));
   return {};
 }
@@ -170,6 +179,9 @@ Decision on(const State& state, const Context&, const ProposeCompensation& c) {
   if (c.reason.empty()) return refuse(mismatch, "a compensation needs a reason");
   for (const CompensationStep& step : c.steps) {
     if (const auto ok = sound(state, c.action, step); !ok) return std::unexpected(ok.error());
+    const auto same = [&](const CompensationStep& other) { return other.slot == step.slot; };
+    if (std::ranges::count_if(c.steps, same) > 1)
+      return refuse(mismatch, "{} is named twice", describe(*state.find(step.slot)));
     for (const CompensationId id : state.open_compensations)
       for (const CompensationStep& other : state.find(id)->steps)
         if (other.slot == step.slot)
@@ -203,12 +215,9 @@ Decision on(const State& state, const Context&, const StartCompensation& c) {
   if (compensation->plan != c.plan)
     return refuse(stale, "compensation {} has another plan", c.compensation);
   if (state.paused) return refuse(Refusal::Code::paused, "the book is paused");
-  if (compensation->approval) {
-    const ApprovalState* approval = state.find(*compensation->approval);
-    if (approval == nullptr || !approval->satisfied())
-      return refuse(not_approved, "compensation {} waits for approval {}", c.compensation,
-                    *compensation->approval);
-  }
+  if (compensation->approval && !state.find(*compensation->approval)->satisfied())
+    return refuse(not_approved, "compensation {} waits for approval {}", c.compensation,
+                  *compensation->approval);
   for (const CompensationStep& step : compensation->steps)
     if (const auto ok = sound(state, compensation->action, step); !ok)
       return std::unexpected(ok.error());
@@ -241,6 +250,9 @@ Decision on(const State& state, const Context&, const CommitCompensation& c) {
 Decision on(const State& state, const Context&, const FailCompensation& c) {
   const auto compensation = executing(state, c.compensation);
   if (!compensation) return std::unexpected(compensation.error());
+  if ((*compensation)->done != c.step)
+    return refuse(mismatch, "step {} of compensation {} is not the current one", c.step,
+                  c.compensation);
   return {{CompensationFailed{.compensation = c.compensation, .step = c.step, .detail = c.detail}}};
 }
 

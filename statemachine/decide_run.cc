@@ -9,6 +9,7 @@ using enum Refusal::Code;
 
 Decision on(const State& state, const Context&, const CreateBook& c) {
   if (!state.origin.empty()) return refuse(book_exists, "the book is {}", state.origin);
+  if (c.origin.empty()) return refuse(mismatch, "a book has an origin");
   return {{BookCreated{.origin = c.origin, .log_vkey = c.log_vkey}}};
 }
 
@@ -45,12 +46,10 @@ Decision on(const State& state, const Context&, const RevokePrincipal& c) {
 }
 
 Decision on(const State& state, const Context&, const RegisterDefinition& c) {
-  const auto known = state.definition_by_digest.find(c.digest);
-  if (known != state.definition_by_digest.end()) {
-    const auto current = state.current_definition.find(c.pipeline);
-    if (current != state.current_definition.end() && current->second == known->second)
-      return refuse(already, "{} has this definition", c.pipeline);
-  }
+  const auto current = state.current_definition.find(c.pipeline);
+  if (current != state.current_definition.end() &&
+      state.find_definition(current->second)->digest == c.digest)
+    return refuse(already, "{} has this definition", c.pipeline);
   return {{DefinitionRegistered{.definition = next_id<DefinitionId>(state.definitions),
                                 .pipeline = c.pipeline,
                                 .version = c.version,
@@ -93,6 +92,8 @@ Decision on(const State& state, const Context&, const StartRun& c) {
   const auto definition = state.definition_by_digest.find(c.definition);
   if (definition == state.definition_by_digest.end())
     return refuse(unknown, "the definition is not registered");
+  if (const std::string& of = state.find_definition(definition->second)->pipeline; of != c.pipeline)
+    return refuse(mismatch, "the definition is that of {}", of);
   for (const RunId id : state.open_runs)
     if (state.find(id)->pipeline == c.pipeline)
       return refuse(conflict, "run {} of {} is open", id, c.pipeline);

@@ -9,13 +9,19 @@ using enum Refusal::Code;
 
 namespace {
 
-std::expected<const RunState*, Refusal> working(const State& state, RunId id) {
+std::expected<const RunState*, Refusal> going_on(const State& state, RunId id) {
   const RunState* run = state.find(id);
   if (run == nullptr) return refuse(unknown, "there is no run {}", id);
   if (!run->open) return refuse(wrong_phase, "run {} is finished", id);
   if (run->cancelled) return refuse(cancelled, "run {} is cancelled", id);
-  if (!run->circuit.empty())
-    return refuse(circuit_open, "run {} stopped after repeated \"{}\"", id, run->circuit);
+  return run;
+}
+
+// An open circuit stops new work; what is staged may still be loaded.
+std::expected<const RunState*, Refusal> working(const State& state, RunId id) {
+  const auto run = going_on(state, id);
+  if (run && !(*run)->circuit.empty())
+    return refuse(circuit_open, "run {} stopped after repeated \"{}\"", id, (*run)->circuit);
   return run;
 }
 
@@ -38,18 +44,14 @@ std::expected<const Slot*, Refusal> attempt_in(const State& state, SlotId id, At
   return slot;
 }
 
-// The load that is intended and not settled, or why there is none of this id.
+// The load the slot's phase is about: its last. Earlier ones are settled.
 std::expected<const GenerationState*, Refusal> load_in(const State& state, SlotId id,
                                                        SlotPhase phase, const Digest& load_id) {
   const auto slot = slot_in(state, id, phase);
   if (!slot) return std::unexpected(slot.error());
-  const auto load = std::ranges::find_if((*slot)->generations, [&](const GenerationState& g) {
-    return g.load_id == load_id &&
-           (g.standing == Standing::intended || g.standing == Standing::committed);
-  });
-  if (load == (*slot)->generations.end())
+  if ((*slot)->generations.empty() || (*slot)->generations.back().load_id != load_id)
     return refuse(mismatch, "{} intends another load", describe(**slot));
-  return &*load;
+  return &(*slot)->generations.back();
 }
 
 // Exactly this work was done before, and has this standing.
@@ -68,48 +70,73 @@ struct Plan {
   SkipReason skip = SkipReason::unchanged;
 };
 
-// What to do about a partition the run found. The table of cases, first match wins:
+// Whether these inputs, though late, have passed the question: a person let them in, or work on
+// them had begun.
+bool let_in(const Slot& slot, const Digest& inputs) {
+  if (slot.inputs != inputs) return false;
+  switch (slot.phase) {
+    case SlotPhase::idle:  // released
+    case SlotPhase::planned:
+    case SlotPhase::failed:
+    case SlotPhase::retry_waiting:
+    case SlotPhase::awaiting_approval:
+    case SlotPhase::staged:
+    case SlotPhase::quarantined: return true;
+    default: return false;
+  }
+}
+
+// What to do about a partition the run found. The table of cases, first match wins; a rerun or a
+// forced plan passes over the rows marked *:
 //
-//   the slot stands                        and                                   then
-//   set aside, held, awaiting approval     same inputs, definition, engine        skip
-//   a current generation                   same inputs, definition, engine        skip: unchanged
-//   compensated                            this very work was taken back          skip: compensated
-//   a current generation                   inputs changed, policy hold or reject  hold or skip
-//   a current generation                   something changed                      plan: what
-//   changed nothing loaded                         tried before                           plan:
-//   failed before nothing loaded plan: new
+//     the slot                                   and                              then
+//     any                                        the run releases records         plan: released
+//   * set aside                                  the same was tried               skip: set aside
+//   * held, awaiting approval                    the same was tried               skip: waiting
+//     a current generation                       of the same, not forced          skip: unchanged
+//   * any                                        the same was taken back          skip: compensated
+//     lost                                                                        plan: lost
+//   * a current generation                       new inputs, policy reject        skip: late
+//   * a current generation                       new inputs, hold, not let in     hold
+//     a current generation                       something changed                plan: what
+//     changed a current generation                       forced                           plan:
+//     forced compensated                                                                 plan:
+//     compensated nothing loaded                             tried before                     plan:
+//     failed before nothing loaded plan: new
+//
+// "The same" is inputs, definition and engine.
 Plan plan(const State& state, const Slot& slot, const RunState& run, const PlanPartition& c) {
   using enum PlanReason;
   using Act = Plan::Act;
-  const RunState* before = state.find(slot.run);
-  const bool same_as_tried = before != nullptr && before->definition == run.definition &&
-                             before->engine == run.engine && slot.inputs == c.inputs;
-  const bool rerun = run.kind != RunKind::normal || c.force;
   if (run.kind == RunKind::release) return {.reason = released};
-  if (!rerun && same_as_tried) {
+  const bool ask = run.kind == RunKind::normal && !c.force;
+  const RunState* before = state.find(slot.run);
+  if (ask && before != nullptr && before->definition == run.definition &&
+      before->engine == run.engine && slot.inputs == c.inputs) {
     if (slot.phase == SlotPhase::quarantined)
       return {.act = Act::skip, .skip = SkipReason::set_aside};
     if (slot.phase == SlotPhase::held || slot.phase == SlotPhase::awaiting_approval)
       return {.act = Act::skip, .skip = SkipReason::waiting};
   }
-  if (const GenerationState* current = generation(slot, slot.current)) {
-    const bool inputs = current->inputs != c.inputs;
-    const bool definition = current->definition != run.definition;
-    const bool engine = current->engine != run.engine;
-    if (!c.force && !inputs && !definition && !engine) return {.act = Act::skip};
-    if (!rerun && same_work(slot, run, c.inputs, Standing::compensated) != nullptr)
-      return {.act = Act::skip, .skip = SkipReason::compensated};
-    if (inputs && !rerun && c.late == LatePolicy::reject)
+  const GenerationState* current = generation(slot, slot.current);
+  const bool inputs = current != nullptr && current->inputs != c.inputs;
+  const bool definition = current != nullptr && current->definition != run.definition;
+  const bool engine = current != nullptr && current->engine != run.engine;
+  if (current != nullptr && !c.force && !inputs && !definition && !engine)
+    return {.act = Act::skip};
+  if (ask && same_work(slot, run, c.inputs, Standing::compensated) != nullptr)
+    return {.act = Act::skip, .skip = SkipReason::compensated};
+  if (slot.phase == SlotPhase::lost) return {.reason = lost};
+  if (current != nullptr) {
+    if (inputs && ask && c.late == LatePolicy::reject)
       return {.act = Act::skip, .skip = SkipReason::late_rejected};
-    if (inputs && !rerun && c.late == LatePolicy::hold) return {.act = Act::hold};
+    if (inputs && ask && c.late == LatePolicy::hold && !let_in(slot, c.inputs))
+      return {.act = Act::hold};
     if (inputs) return {.reason = input_changed};
     if (definition) return {.reason = definition_changed};
     if (engine) return {.reason = engine_changed};
     return {.reason = forced};
   }
-  if (!rerun && same_work(slot, run, c.inputs, Standing::compensated) != nullptr)
-    return {.act = Act::skip, .skip = SkipReason::compensated};
-  if (slot.phase == SlotPhase::lost) return {.reason = lost};
   if (slot.phase == SlotPhase::compensated) return {.reason = compensated};
   if (slot.attempt > 0) return {.reason = failed_before};
   return {.reason = new_partition};
@@ -178,8 +205,12 @@ Decision on(const State& state, const Context&, const StageAttempt& c) {
   const AttemptStaged& staged = c.staged;
   const auto slot = attempt_in(state, staged.slot, staged.attempt, SlotPhase::running);
   if (!slot) return std::unexpected(slot.error());
+  const auto run = going_on(state, staged.run);
+  if (!run) return std::unexpected(run.error());
+  if (staged.run != (*slot)->run)
+    return refuse(conflict, "run {} works on {}", (*slot)->run, describe(**slot));
   const RowCounts& n = staged.counts;
-  if (n.read != n.accepted + n.quarantined + n.filtered + n.merged)
+  if (!conserved(n))
     return refuse(mismatch, "{} read {} rows, but {} + {} + {} + {} are accounted for",
                   describe(**slot), n.read, n.accepted, n.quarantined, n.filtered, n.merged);
   if (staged.files.size() > limits::list_items_max ||
@@ -198,14 +229,17 @@ Decision on(const State& state, const Context&, const StageAttempt& c) {
       failed += fmt::format("{}{} is {}, must be {}", failed.empty() ? "" : "; ", gate.gate,
                             gate.measured, gate.required);
   if (!failed.empty() && (*slot)->overruled != staged.content) {
-    failed.resize(std::min(failed.size(), limits::text_bytes_max));
     events.push_back(SlotHeld{.run = staged.run, .slot = staged.slot, .reason = failed});
     return events;
   }
   if (c.approvals_needed > 0) {
     const ApprovalState* asked = (*slot)->approval ? state.find(*(*slot)->approval) : nullptr;
-    const bool same = asked != nullptr && asked->digest == c.approval_digest && !asked->voided;
-    if (!same || !asked->satisfied())
+    // An earlier answer holds for exactly this plan, from people who still took no part in it.
+    const bool answered =
+        asked != nullptr && asked->satisfied() && asked->digest == c.approval_digest &&
+        asked->approvers.size() >= c.approvals_needed &&
+        std::ranges::find(asked->approvers, (*run)->requester) == asked->approvers.end();
+    if (!answered)
       events.push_back(ApprovalRequested{.approval = next_id<ApprovalId>(state.approvals),
                                          .subject = ApprovalSubject::load,
                                          .slot = staged.slot,
@@ -233,18 +267,21 @@ std::vector<Event> failed(const State& state, const Slot& slot, const FailAttemp
                        c.error == ErrorClass::internal;
   // A burst of one cause is the cause's fault, not the partitions': stop the run, set nothing
   // aside.
+  // A partition that fails alone, however often, is no burst.
   const RunState& run = *state.find(slot.run);
+  const std::uint32_t failures = slot.failures + 1;
   const auto seen = run.failures.find(c.fingerprint);
   const std::uint32_t burst = (seen == run.failures.end() ? 0 : seen->second) + 1;
-  if (retried && run.circuit.empty() && c.circuit_threshold > 0 && burst >= c.circuit_threshold &&
-      run.slots.size() > 1) {
+  const bool opens = run.circuit.empty() && c.circuit_threshold > 0 &&
+                     burst >= c.circuit_threshold && burst > failures;
+  if (retried && (opens || run.circuit == c.fingerprint)) {
     events.push_back(
         RetryScheduled{.run = slot.run, .slot = c.slot, .delay_ms = 0, .seed = c.seed});
-    events.push_back(
-        CircuitOpened{.run = slot.run, .fingerprint = c.fingerprint, .failures = burst});
+    if (opens)
+      events.push_back(
+          CircuitOpened{.run = slot.run, .fingerprint = c.fingerprint, .failures = burst});
     return events;
   }
-  const std::uint32_t failures = slot.failures + 1;
   if (retried && failures < c.retry.attempts) {
     events.push_back(RetryScheduled{.run = slot.run,
                                     .slot = c.slot,
@@ -266,10 +303,22 @@ Decision on(const State& state, const Context&, const FailAttempt& c) {
   auto slot = attempt_in(state, c.slot, c.attempt, SlotPhase::running);
   if (!slot) slot = attempt_in(state, c.slot, c.attempt, SlotPhase::staged);
   if (!slot) return std::unexpected(slot.error());
-  if (state.find((*slot)->run) == nullptr)
-    return refuse(unknown, "there is no run {}", (*slot)->run);
   return failed(state, **slot, c);
 }
+
+namespace {
+
+// A partition during which the process died too often is set aside.
+void set_aside_poison(SlotId id, const Slot& slot, std::vector<Event>& events) {
+  if (slot.losses + 1 >= limits::lost_attempts_max)
+    events.push_back(SlotQuarantined{
+        .run = slot.run,
+        .slot = id,
+        .reason = fmt::format("poison: the process died {} times during this partition",
+                              slot.losses + 1)});
+}
+
+}  // namespace
 
 Decision on(const State& state, const Context&, const LoseAttempt& c) {
   const Slot* slot = state.find(c.slot);
@@ -278,25 +327,24 @@ Decision on(const State& state, const Context&, const LoseAttempt& c) {
     return refuse(wrong_phase, "{} is {}", describe(*slot), name(slot->phase));
   std::vector<Event> events = {
       AttemptLost{.run = slot->run, .slot = c.slot, .attempt = slot->attempt, .reason = c.reason}};
-  if (slot->losses + 1 >= limits::lost_attempts_max)
-    events.push_back(SlotQuarantined{
-        .run = slot->run,
-        .slot = c.slot,
-        .reason = fmt::format("poison: the process died {} times during this partition",
-                              slot->losses + 1)});
+  set_aside_poison(c.slot, *slot, events);
   return events;
 }
 
 Decision on(const State& state, const Context&, const IntendLoad& c) {
-  const auto run = working(state, c.run);
+  const auto run = going_on(state, c.run);
   if (!run) return std::unexpected(run.error());
   const auto slot = attempt_in(state, c.slot, c.attempt, SlotPhase::staged);
   if (!slot) return std::unexpected(slot.error());
   const Slot& s = **slot;
   if (daybook::paused(state, s)) return refuse(Refusal::Code::paused, "{} is paused", describe(s));
-  if (!s.staged) return refuse(wrong_phase, "{} has nothing staged", describe(s));
+  if (s.run != c.run) return refuse(conflict, "run {} works on {}", s.run, describe(s));
   if (const Generation next = next_generation(s, s.staged->content); c.generation != next)
     return refuse(conflict, "the next generation of {} is {}", describe(s), next);
+  // One load id, one load: the same only where an aborted load is done again.
+  for (const GenerationState& g : s.generations)
+    if ((g.load_id == c.load_id) != (g.number == c.generation))
+      return refuse(mismatch, "generation {} of {} has another load id", g.number, describe(s));
   return {{LoadIntended{.run = c.run,
                         .slot = c.slot,
                         .attempt = c.attempt,
@@ -329,8 +377,13 @@ Decision on(const State& state, const Context&, const AbortLoad& c) {
   std::vector<Event> events = {LoadAborted{
       .run = (*load)->run, .slot = c.slot, .load_id = c.load_id, .evidence = c.evidence}};
   const Slot& slot = *state.find(c.slot);
-  if (!c.failure || state.find(slot.run) == nullptr) return events;
-  if (c.failure->attempt != slot.attempt || slot.attempt_epoch != state.epoch)
+  if (state.find(slot.run)->cancelled) return events;
+  const bool ours = slot.attempt_epoch == state.epoch;
+  if (!c.failure) {
+    if (!ours) set_aside_poison(c.slot, slot, events);
+    return events;
+  }
+  if (c.failure->attempt != slot.attempt || !ours)
     return refuse(conflict, "attempt {} of {} was overtaken by attempt {}", c.failure->attempt,
                   describe(slot), slot.attempt);
   for (Event& event : failed(state, slot, *c.failure)) events.push_back(std::move(event));

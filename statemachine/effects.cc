@@ -12,7 +12,7 @@ std::vector<Effect> pending(const State& state) {
     for (const SlotId slot_id : run.slots) {
       const Slot& slot = *state.find(slot_id);
       if (slot.run != id) continue;
-      const bool stopped = run.cancelled || !run.circuit.empty();
+      const bool stopped = !run.circuit.empty();  // starts nothing more; what is staged is loaded
       const bool ours = slot.attempt_epoch == state.epoch;
       switch (slot.phase) {
         case SlotPhase::running:
@@ -20,13 +20,11 @@ std::vector<Effect> pending(const State& state) {
           if (!ours) abandon.push_back(effect::AbandonAttempt{slot_id});
           break;
         case SlotPhase::staged:
-          if (!ours) {
-            owes = true;
+          owes = true;
+          if (!ours)
             abandon.push_back(effect::AbandonAttempt{slot_id});
-          } else {
-            owes = true;
-            if (!paused(state, slot) && !stopped) load.push_back(effect::Load{id, slot_id});
-          }
+          else if (!paused(state, slot))
+            load.push_back(effect::Load{id, slot_id});
           break;
         case SlotPhase::load_intended:
           owes = true;

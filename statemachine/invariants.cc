@@ -71,7 +71,11 @@ struct Check {
     require(static_cast<std::size_t>(e.definition) == before.definitions.size(), "I19",
             "definition {} is the {}th", e.definition, before.definitions.size());
   }
-  void on(const PartitionsExpected&) {}
+  void on(const PartitionsExpected& e) {
+    for (const std::string& key : e.keys)
+      require(before.slot(e.pipeline, e.sink, key).has_value(), "I13", "{} {} has no slot",
+              e.pipeline, key);
+  }
   void on(const RunStarted& e) {
     require(static_cast<std::size_t>(e.run) == before.runs.size(), "I13", "run {} is the {}th",
             e.run, before.runs.size());
@@ -96,7 +100,10 @@ struct Check {
   void on(const Paused&) {}
   void on(const Drained&) {}
   void on(const Resumed&) {}
-  void on(const CircuitOpened& e) { run(e.run); }
+  void on(const CircuitOpened& e) {
+    if (const RunState* r = run(e.run))
+      require(r->circuit.empty(), "I13", "the circuit of run {} opens twice", e.run);
+  }
   void on(const SlotOpened& e) {
     require(static_cast<std::size_t>(e.slot) == before.slots.size(), "I13", "slot {} is the {}th",
             e.slot, before.slots.size());
@@ -105,14 +112,15 @@ struct Check {
   }
   void on(const PartitionPlanned& e) {
     run(e.run);
-    const Slot* s = before.find(e.slot);  // may be opened by the entry before this one
+    const Slot* s = slot(e.slot);
     if (s == nullptr) return;
     const RunState* other = before.find(s->run);
     const bool abandoned = other == nullptr || !other->open;
     require(settled(s->phase) || abandoned, "I13", "slot {} is planned while {}", e.slot,
             name(s->phase));
-    require(s->phase != SlotPhase::load_intended && s->phase != SlotPhase::loaded, "I24",
-            "slot {} is planned with an unsettled load", e.slot);
+    require(s->phase != SlotPhase::load_intended && s->phase != SlotPhase::loaded &&
+                s->phase != SlotPhase::compensating,
+            "I24", "slot {} is planned while {}", e.slot, name(s->phase));
   }
   void on(const PartitionSkipped& e) {
     run(e.run);
@@ -138,9 +146,8 @@ struct Check {
     if (s == nullptr) return;
     live(*s, e.slot, e.attempt);
     const RowCounts& n = e.counts;
-    require(n.read == n.accepted + n.quarantined + n.filtered + n.merged, "I27",
-            "slot {}: {} rows read, {} accounted for", e.slot, n.read,
-            n.accepted + n.quarantined + n.filtered + n.merged);
+    require(conserved(n), "I27", "slot {}: of {} rows read, {} + {} + {} + {} are accounted for",
+            e.slot, n.read, n.accepted, n.quarantined, n.filtered, n.merged);
     require((n.quarantined > 0) == (e.batch != no_batch), "I29",
             "slot {}: {} records quarantined, batch {}", e.slot, n.quarantined, e.batch);
   }
@@ -170,15 +177,15 @@ struct Check {
     require(e.generation == next_generation(*s, e.content), "I22",
             "slot {} intends generation {} after {}", e.slot, e.generation, s->generations.size());
     for (const GenerationState& g : s->generations)
-      require(g.load_id != e.load_id || g.content == e.content, "I25",
-              "slot {}: one load id, two contents", e.slot);
-    if (const RunState* r = run(e.run))
-      require(!r->cancelled, "I32", "run {} intends a load after its cancel", e.run);
-    if (s->approval) {
-      const ApprovalState* a = before.find(*s->approval);
-      require(a == nullptr || a->voided || a->satisfied(), "I33",
-              "slot {} intends a load without its approvals", e.slot);
-    }
+      require((g.load_id == e.load_id) == (g.number == e.generation), "I25",
+              "slot {}: generations {} and {} are one load or two", e.slot, g.number, e.generation);
+    const RunState* r = run(e.run);
+    if (r == nullptr) return;
+    require(!r->cancelled, "I32", "run {} intends a load after its cancel", e.run);
+    if (!s->approval) return;
+    const ApprovalState& a = *before.find(*s->approval);
+    require(a.voided || a.satisfied(), "I33", "slot {} intends a load without its approvals",
+            e.slot);
   }
   void settle(const Slot* s, SlotId id, const Digest& load_id) {
     if (s == nullptr) return;
@@ -198,7 +205,14 @@ struct Check {
   void on(const LoadVerified& e) {
     settle(slot_in(e.slot, {SlotPhase::loaded}, "a load is verified"), e.slot, e.load_id);
   }
-  void on(const LoadLost& e) { slot(e.slot); }
+  void on(const LoadLost& e) {
+    const Slot* s = slot(e.slot);
+    if (s == nullptr) return;
+    const auto g = std::ranges::find(s->generations, e.load_id, &GenerationState::load_id);
+    require(g != s->generations.end() &&
+                (g->standing == Standing::committed || g->standing == Standing::verified),
+            "I23", "slot {} loses a load that does not stand", e.slot);
+  }
   void on(const Reconciled&) {}
 
   void on(const RecordAmended& e) { undecided(e.batch, {e.record}); }
@@ -253,9 +267,15 @@ struct Check {
   }
   void on(const CompensationStarted& e) {
     const CompensationState* c = compensation(e.compensation);
-    if (c == nullptr || !c->approval) return;
-    const ApprovalState* a = before.find(*c->approval);
-    require(a != nullptr && a->satisfied() && a->digest == c->plan, "I33",
+    if (c == nullptr) return;
+    require(c->phase == CompensationState::Phase::proposed, "I31", "compensation {} starts twice",
+            e.compensation);
+    for (const CompensationStep& step : c->steps)
+      require(before.find(step.slot)->current == step.generation, "I30",
+              "slot {}: generation {} is not the current one", step.slot, step.generation);
+    if (!c->approval) return;
+    const ApprovalState& a = *before.find(*c->approval);
+    require(a.satisfied() && a.digest == c->plan, "I33",
             "compensation {} starts without its approvals", e.compensation);
   }
   void on(const CompensationIntended& e) {

@@ -16,9 +16,7 @@ const RunState* State::find(RunId id) const { return at(runs, id); }
 const BatchState* State::find(BatchId id) const { return at(batches, id); }
 const ApprovalState* State::find(ApprovalId id) const { return at(approvals, id); }
 const CompensationState* State::find(CompensationId id) const { return at(compensations, id); }
-const DefinitionState* State::find_definition(DefinitionId id) const {
-  return at(definitions, id);
-}
+const DefinitionState* State::find_definition(DefinitionId id) const { return at(definitions, id); }
 
 std::optional<SlotId> State::slot(const std::string& pipeline, const std::string& sink,
                                   const std::string& partition) const {
