@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -84,6 +85,7 @@ struct SinkGeneration {
   bool current = false;
   // Deep check only: data and marker disagree ("part-1.parquet: digest differs"); empty when sound.
   std::string damage;
+  std::string origin;  // of the book that loaded it: a target may be shared by several
 };
 
 class SinkDriver {

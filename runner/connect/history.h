@@ -1,0 +1,38 @@
+// What a sink's own markers say of one slot, folded: which generations stand.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "statemachine/events.h"
+
+namespace daybook {
+
+// A compensation's marker.
+struct TakenBack {
+  CompensationAction action = CompensationAction::restore_previous;
+  Digest load_id{};  // of the compensation
+  bool operator==(const TakenBack&) const = default;
+};
+
+// A load's marker, and what became of it.
+struct MarkedGeneration {
+  Generation generation = 0;
+  Digest load_id{};
+  LoadMode mode = LoadMode::replace;
+  std::optional<TakenBack> taken_back;
+  bool operator==(const MarkedGeneration&) const = default;
+};
+
+// The generations that stand, oldest first; `history` is in order of generation. Replace and merge
+// leave one, append adds one. A generation taken back by restore_previous is as if it had never
+// been; one removed or flagged leaves its slot as it left it, empty, save in append mode.
+std::vector<Generation> standing(std::span<const MarkedGeneration> history);
+
+// What stood before `generation`: what restore_previous brings back. 0: nothing.
+Generation standing_before(std::span<const MarkedGeneration> history, Generation generation);
+
+}  // namespace daybook

@@ -1,0 +1,163 @@
+#include "runner/connect/manifest.h"
+
+#include <array>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace daybook {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int format = 1;
+
+constexpr std::array<std::pair<LoadMode, std::string_view>, 3> modes = {{
+    {LoadMode::replace, "replace"},
+    {LoadMode::merge, "merge"},
+    {LoadMode::append, "append"},
+}};
+constexpr std::array<std::pair<CompensationAction, std::string_view>, 3> actions = {{
+    {CompensationAction::restore_previous, "restore_previous"},
+    {CompensationAction::remove, "remove"},
+    {CompensationAction::flag, "flag"},
+}};
+
+Digest digest_at(const Json& json, const char* key) {
+  const auto digest = digest_from_hex(json.at(key).get<std::string>());
+  if (!digest) throw std::invalid_argument(fmt::format("{} is not a SHA-256 digest", key));
+  return *digest;
+}
+
+template <typename T>
+T known(std::optional<T> value, const char* key) {
+  if (!value) throw std::invalid_argument(fmt::format("{} has an unknown value", key));
+  return *value;
+}
+
+void expect_kind(const Json& json, std::string_view kind) {
+  if (json.at("kind").get<std::string>() != kind) throw std::invalid_argument("wrong kind");
+  if (json.at("format").get<int>() > format) {
+    throw std::invalid_argument("written by a newer daybook");
+  }
+}
+
+// nlohmann::json throws on what is not there or of another type; it ends here.
+template <typename Read>
+auto guarded(std::string_view what, Read read) -> Result<decltype(read())> {
+  try {
+    return read();
+  } catch (const std::exception& error) {
+    return fail(Error::Code::corrupt, "{}: {}", what, error.what());
+  }
+}
+
+}  // namespace
+
+std::string_view name_of(LoadMode mode) {
+  for (const auto& [value, name] : modes) {
+    if (value == mode) return name;
+  }
+  return "?";
+}
+
+std::string_view name_of(CompensationAction action) {
+  for (const auto& [value, name] : actions) {
+    if (value == action) return name;
+  }
+  return "?";
+}
+
+std::optional<LoadMode> load_mode(std::string_view name) {
+  for (const auto& [value, text] : modes) {
+    if (text == name) return value;
+  }
+  return std::nullopt;
+}
+
+std::optional<CompensationAction> compensation_action(std::string_view name) {
+  for (const auto& [value, text] : actions) {
+    if (text == name) return value;
+  }
+  return std::nullopt;
+}
+
+std::string to_json(const Manifest& m) {
+  Json files = Json::array();
+  for (const OutputFile& file : m.files) {
+    files.push_back({{"name", file.name},
+                     {"bytes", file.bytes},
+                     {"rows", file.rows},
+                     {"sha256", hex(file.digest)}});
+  }
+  const Json json = {{"format", format},          {"kind", "load"},
+                     {"origin", m.origin},        {"pipeline", m.pipeline},
+                     {"partition", m.partition},  {"generation", m.generation},
+                     {"replaces", m.replaces},    {"load_id", hex(m.load_id)},
+                     {"content", hex(m.content)}, {"rows", m.rows},
+                     {"fence", m.fence},          {"mode", name_of(m.mode)},
+                     {"files", std::move(files)}};
+  return json.dump(2) + "\n";
+}
+
+std::string to_json(const Tombstone& t) {
+  const Json json = {{"format", format},
+                     {"kind", "tombstone"},
+                     {"origin", t.origin},
+                     {"pipeline", t.pipeline},
+                     {"partition", t.partition},
+                     {"generation", t.generation},
+                     {"restores", t.restores},
+                     {"generation_load_id", hex(t.generation_load_id)},
+                     {"load_id", hex(t.load_id)},
+                     {"action", name_of(t.action)},
+                     {"fence", t.fence},
+                     {"rows_removed", t.rows_removed},
+                     {"rows_restored", t.rows_restored}};
+  return json.dump(2) + "\n";
+}
+
+Result<Manifest> read_manifest(std::string_view text) {
+  return guarded("manifest", [&] {
+    const Json json = Json::parse(text);
+    expect_kind(json, "load");
+    Manifest m{.origin = json.at("origin").get<std::string>(),
+               .pipeline = json.at("pipeline").get<std::string>(),
+               .partition = json.at("partition").get<std::string>(),
+               .generation = json.at("generation").get<Generation>(),
+               .replaces = json.at("replaces").get<Generation>(),
+               .load_id = digest_at(json, "load_id"),
+               .content = digest_at(json, "content"),
+               .rows = json.at("rows").get<std::uint64_t>(),
+               .fence = json.at("fence").get<EntryIndex>(),
+               .mode = known(load_mode(json.at("mode").get<std::string>()), "mode"),
+               .files = {}};
+    for (const Json& file : json.at("files")) {
+      m.files.push_back({.name = file.at("name").get<std::string>(),
+                         .bytes = file.at("bytes").get<std::uint64_t>(),
+                         .rows = file.at("rows").get<std::uint64_t>(),
+                         .digest = digest_at(file, "sha256")});
+    }
+    return m;
+  });
+}
+
+Result<Tombstone> read_tombstone(std::string_view text) {
+  return guarded("tombstone", [&] {
+    const Json json = Json::parse(text);
+    expect_kind(json, "tombstone");
+    return Tombstone{
+        .origin = json.at("origin").get<std::string>(),
+        .pipeline = json.at("pipeline").get<std::string>(),
+        .partition = json.at("partition").get<std::string>(),
+        .generation = json.at("generation").get<Generation>(),
+        .restores = json.at("restores").get<Generation>(),
+        .generation_load_id = digest_at(json, "generation_load_id"),
+        .load_id = digest_at(json, "load_id"),
+        .action = known(compensation_action(json.at("action").get<std::string>()), "action"),
+        .fence = json.at("fence").get<EntryIndex>(),
+        .rows_removed = json.at("rows_removed").get<std::uint64_t>(),
+        .rows_restored = json.at("rows_restored").get<std::uint64_t>()};
+  });
+}
+
+}  // namespace daybook

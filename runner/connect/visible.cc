@@ -1,0 +1,223 @@
+#include "runner/connect/visible.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <set>
+
+#include "runner/connect/crash_point.h"
+#include "runner/connect/failure.h"
+
+namespace daybook {
+namespace {
+
+const std::string view_name = "view";
+
+struct Source {
+  std::string directory, part;  // below the slot's
+};
+using Wanted = std::map<std::string, Source>;  // by visible name
+
+Wanted wanted_files(const std::vector<StoredGeneration>& history) {
+  const std::vector<Generation> stand = standing(marks(history));
+  Wanted wanted;
+  for (const StoredGeneration& stored : history) {
+    if (std::ranges::find(stand, stored.manifest.generation) == stand.end()) continue;
+    for (std::size_t i = 0; i < stored.manifest.files.size(); ++i) {
+      wanted[stored.manifest.files[i].name] = {stored.directory(), StoredGeneration::part(i)};
+    }
+  }
+  return wanted;
+}
+
+// Every name we ever made visible in this slot: only these are ever removed.
+std::set<std::string> our_names(const std::vector<StoredGeneration>& history) {
+  std::set<std::string> names;
+  for (const StoredGeneration& stored : history) {
+    for (const OutputFile& file : stored.manifest.files) names.insert(file.name);
+  }
+  return names;
+}
+
+struct Difference {
+  std::vector<std::string> missing, stale, foreign;  // stale: ours, but no longer standing
+};
+
+SinkResult<Difference> difference(const Directory& shown, const SlotStore& slot,
+                                  const Wanted& wanted, const std::set<std::string>& ours) {
+  auto names = names_in(shown);
+  if (!names) return std::unexpected(names.error());
+  Difference result;
+  for (const auto& [name, source] : wanted) {
+    auto data = find_directory(slot.directory(), source.directory);
+    if (!data) return std::unexpected(data.error());
+    auto here = status_of(shown, name);
+    if (!here) return std::unexpected(here.error());
+    std::optional<FileIdentity> stored;
+    if (*data) {
+      auto found = status_of(**data, source.part);
+      if (!found) return std::unexpected(found.error());
+      stored = *found;
+    }
+    if (!*here || !stored || (*here)->inode != stored->inode) result.missing.push_back(name);
+  }
+  for (const std::string& name : *names) {
+    if (wanted.contains(name)) continue;
+    (ours.contains(name) ? result.stale : result.foreign).push_back(name);
+  }
+  return result;
+}
+
+SinkResult<void> link_into(const Directory& from, const std::string& name, const Directory& view,
+                           const std::string& as) {
+  if (::linkat(from.fd(), name.c_str(), view.fd(), as.c_str(), 0) != 0) {
+    return errno_failure(errno, "link", view.at(as));
+  }
+  return {};
+}
+
+// Clears a view that is not shown (any more): our links go, what is others' moves to where readers
+// look.
+SinkResult<void> absorb(const Directory& root, const SlotStore& slot, const std::string& partition,
+                        const std::set<std::string>& ours) {
+  auto view = find_directory(slot.stage(), view_name);
+  if (!view) return std::unexpected(view.error());
+  if (!*view) return {};
+  auto names = names_in(**view);
+  if (!names) return std::unexpected(names.error());
+  std::optional<Directory> shown;
+  for (const std::string& name : *names) {
+    if (!ours.contains(name)) {
+      if (!shown) {
+        auto made = make_directories(root, partition);
+        if (!made) return std::unexpected(made.error());
+        shown = std::move(*made);
+      }
+      auto moved = move_new(**view, name, *shown, name);
+      if (!moved) return std::unexpected(moved.error());
+      if (*moved) continue;
+      auto here = status_of(*shown, name), there = status_of(**view, name);
+      if (!here) return std::unexpected(here.error());
+      if (!there) return std::unexpected(there.error());
+      if (!*here || !*there || (*here)->inode != (*there)->inode) {
+        return sink_conflict("two files of one name, both of others",
+                             fmt::format("{} and {}", (*view)->at(name), shown->at(name)));
+      }
+    }
+    if (auto removed = remove_file(**view, name); !removed) return removed;
+  }
+  if (shown) {
+    if (auto synced = sync_directory(*shown); !synced) return synced;
+  }
+  if (::unlinkat(slot.stage().fd(), view_name.c_str(), AT_REMOVEDIR) != 0) {
+    return errno_failure(errno, "rmdir", slot.stage().at(view_name));
+  }
+  return {};
+}
+
+SinkResult<void> sync_both(const Directory& root, const SlotStore& slot) {
+  if (auto synced = sync_directory(root); !synced) return synced;
+  return sync_directory(slot.stage());
+}
+
+SinkResult<void> build_view(const Directory& view, const SlotStore& slot, const Wanted& wanted,
+                            const std::optional<Directory>& shown,
+                            const std::vector<std::string>& foreign) {
+  for (const auto& [name, source] : wanted) {
+    auto data = find_directory(slot.directory(), source.directory);
+    if (!data) return std::unexpected(data.error());
+    if (!*data) {
+      return sink_conflict("a standing generation's data is missing",
+                           slot.directory().at(source.directory));
+    }
+    if (auto linked = link_into(**data, source.part, view, name); !linked) return linked;
+  }
+  for (const std::string& name : foreign) {
+    auto regular = status_of(*shown, name);
+    if (!regular) return std::unexpected(regular.error());
+    if (!*regular) continue;  // a directory of others: moved after the swap
+    if (auto linked = link_into(*shown, name, view, name); !linked) return linked;
+  }
+  return sync_directory(view);
+}
+
+}  // namespace
+
+std::string visible_name(Generation generation, const Digest& load_id, std::size_t number,
+                         std::string_view extension) {
+  return fmt::format("part-{}-{}-{}.{}", generation, hex(load_id).substr(0, 16), number, extension);
+}
+
+SinkResult<void> publish(const Directory& root, const SlotStore& slot,
+                         const std::vector<StoredGeneration>& history,
+                         const std::string& partition) {
+  const Wanted wanted = wanted_files(history);
+  const std::set<std::string> ours = our_names(history);
+  if (auto cleared = absorb(root, slot, partition, ours); !cleared) return cleared;
+
+  auto shown = find_directory(root, partition);
+  if (!shown) return std::unexpected(shown.error());
+  Difference differs;
+  if (*shown) {
+    auto found = difference(**shown, slot, wanted, ours);
+    if (!found) return std::unexpected(found.error());
+    differs = std::move(*found);
+    const bool as_wanted = differs.missing.empty() && differs.stale.empty();
+    if (as_wanted && !(wanted.empty() && differs.foreign.empty())) return {};
+  } else if (wanted.empty()) {
+    return {};
+  }
+
+  if (wanted.empty() && differs.foreign.empty()) {
+    auto hidden = move_new(root, partition, slot.stage(), view_name);
+    if (!hidden) return std::unexpected(hidden.error());
+  } else {
+    auto view = make_directories(slot.stage(), view_name);
+    if (!view) return std::unexpected(view.error());
+    auto built = build_view(*view, slot, wanted, *shown, differs.foreign);
+    if (!built) return built;
+    DAYBOOK_CRASH_POINT("dir.view_made");
+    if (*shown) {
+      auto swapped = exchange(slot.stage(), view_name, root, partition);
+      if (!swapped) return swapped;
+    } else {
+      auto moved = move_new(slot.stage(), view_name, root, partition);
+      if (!moved) return std::unexpected(moved.error());
+      if (!*moved) {
+        return sink_failure(ErrorClass::transient, "busy",
+                            "somebody made the partition's directory", root.at(partition),
+                            "sink.publish");
+      }
+    }
+  }
+  DAYBOOK_CRASH_POINT("dir.view_swapped");
+  if (auto synced = sync_both(root, slot); !synced) return synced;
+  if (auto cleared = absorb(root, slot, partition, ours); !cleared) return cleared;
+  DAYBOOK_CRASH_POINT("dir.published");
+  return {};
+}
+
+SinkResult<std::vector<std::string>> visible_differences(
+    const Directory& root, const SlotStore& slot, const std::vector<StoredGeneration>& history,
+    const std::string& partition) {
+  const Wanted wanted = wanted_files(history);
+  auto shown = find_directory(root, partition);
+  if (!shown) return std::unexpected(shown.error());
+  std::vector<std::string> texts;
+  if (!*shown) {
+    for (const auto& [name, source] : wanted) texts.push_back(name + ": not visible");
+    return texts;
+  }
+  auto found = difference(**shown, slot, wanted, our_names(history));
+  if (!found) return std::unexpected(found.error());
+  for (const auto& name : found->missing) texts.push_back(name + ": missing or replaced");
+  for (const auto& name : found->stale) texts.push_back(name + ": superseded, but visible");
+  for (const auto& name : found->foreign) texts.push_back(name + ": not of this book");
+  return texts;
+}
+
+}  // namespace daybook
