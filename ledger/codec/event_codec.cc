@@ -392,6 +392,9 @@ Result<void> with_message(Bytes bytes, Use use) {
       std::memcpy(aligned.begin(), bytes.data(), bytes.size());
       segment = aligned;
     }
+    std::uint64_t root = 0;
+    std::memcpy(&root, segment.begin(), sizeof(root));
+    if (root == 0 || (root & 3) != 0) throw Malformed{"it does not begin with a struct"};
     capnp::ReaderOptions limits;
     limits.traversalLimitInWords = traversal_factor * words + traversal_spare_words;
     limits.nestingLimit = nesting_max;

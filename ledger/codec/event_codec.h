@@ -28,8 +28,8 @@ Result<Entry> decode(Bytes bytes);
 // The same into an entry that is reused from call to call; unspecified on error.
 Result<void> decode(Bytes bytes, Entry& entry);
 
-// Is this the one canonical spelling of its content? Slower than decode; asked before an append and
-// by verify.
+// Is this the one canonical spelling of its content? A question about form alone, which needs no
+// schema: bytes may be canonical and no entry. Asked by tests and by verify, beside decode.
 bool is_canonical(Bytes bytes);
 
 // "LoadCommitted".
