@@ -57,6 +57,10 @@ class Ledger {
   virtual Result<std::vector<Digest>> consistency_proof(std::uint64_t from,
                                                         std::uint64_t to) const = 0;
 
+  // The 256 hashes of a sealed tile (ledger/tiles.h) as stored: what a full verification compares.
+  // Requires (index + 1) << 8 (level + 1) <= head().size.
+  virtual Result<std::vector<Digest>> tile(unsigned level, std::uint64_t index) const = 0;
+
   // Small named values beside the log (checkpoints, snapshots, indexes): replaced as a whole, durable
   // when this returns. Nothing here is trusted: it can always be rebuilt or re-verified from entries.
   virtual Result<void> put(std::string_view key, Bytes value) = 0;

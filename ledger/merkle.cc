@@ -85,6 +85,18 @@ void Frontier::append(std::span<const Digest> leaves, const Complete& complete) 
   size_ += leaves.size();
 }
 
+Result<Frontier> Frontier::rebuild(std::uint64_t size, const SubtreeHash& subtree) {
+  Frontier frontier;
+  frontier.size_ = size;
+  for (std::uint64_t bits = size; bits != 0; bits &= bits - 1) {
+    const auto level = static_cast<unsigned>(std::countr_zero(bits));
+    const Result<Digest> hash = subtree(level, (size >> level) - 1);
+    if (!hash) return std::unexpected(hash.error());
+    frontier.pending_[level] = *hash;
+  }
+  return frontier;
+}
+
 Digest Frontier::root() const {
   if (size_ == 0) return empty_root();
   std::uint64_t bits = size_;

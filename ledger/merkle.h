@@ -29,6 +29,9 @@ void hash_nodes(std::span<const Digest> pairs,
 // The root over all of `leaves`. For tests and small trees; keeps a copy.
 Digest merkle_root(std::span<const Digest> leaves);
 
+// Gives the hash of a complete subtree. Roots and proofs ask only for those within their size.
+using SubtreeHash = std::function<Result<Digest>(unsigned level, std::uint64_t index)>;
+
 // The right edge of a growing tree: one hash for each set bit of size(). A value.
 class Frontier {
  public:
@@ -38,6 +41,7 @@ class Frontier {
   using Complete =
       std::function<void(unsigned level, std::uint64_t first, std::span<const Digest> hashes)>;
   void append(std::span<const Digest> leaves, const Complete& complete = {});
+  static Result<Frontier> rebuild(std::uint64_t size, const SubtreeHash& subtree);
 
   std::uint64_t size() const { return size_; }
   Digest root() const;
@@ -48,9 +52,6 @@ class Frontier {
   std::vector<Digest> lower_;         // scratch
   std::vector<Digest> upper_;         // scratch
 };
-
-// Gives the hash of a complete subtree. Roots and proofs ask only for those within their size.
-using SubtreeHash = std::function<Result<Digest>(unsigned level, std::uint64_t index)>;
 
 Result<Digest> root_of(std::uint64_t size, const SubtreeHash& subtree);
 // Requires index < size.

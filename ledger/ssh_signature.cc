@@ -63,7 +63,8 @@ std::optional<std::string_view> ed25519_of(std::string_view blob) {
 }
 
 SshPublicKey describe(std::string_view blob) {
-  std::string fingerprint = base64(std::as_bytes(std::span(sha256(bytes_of(blob)))));
+  const Digest digest = sha256(bytes_of(blob));
+  std::string fingerprint = base64(std::as_bytes(std::span(digest)));
   while (fingerprint.ends_with('=')) fingerprint.pop_back();
   return {.line = fmt::format("{} {}", algorithm, base64(bytes_of(blob))),
           .fingerprint = "SHA256:" + fingerprint};
