@@ -185,11 +185,11 @@ struct Principal {
   bool operator==(const Principal&) const = default;
 };
 
-struct Checkpoint {
+struct CheckpointState {
   std::uint64_t size = 0;
   Digest root{}, state_root{};
   EntryIndex at = no_entry;
-  bool operator==(const Checkpoint&) const = default;
+  bool operator==(const CheckpointState&) const = default;
 };
 
 using SlotKey = std::tuple<std::string, std::string, std::string>;  // pipeline, sink, partition
@@ -216,7 +216,7 @@ struct State {
   std::set<CompensationId> open_compensations;
   bool paused = false;
   std::set<std::string> paused_pipelines;
-  std::optional<Checkpoint> checkpoint;  // the last one
+  std::optional<CheckpointState> checkpoint;  // the last one
   std::uint64_t checkpoints = 0;
   std::uint64_t refusals = 0;
   bool operator==(const State&) const = default;
