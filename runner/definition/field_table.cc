@@ -62,7 +62,7 @@ class Checker {
                       fmt::format("{} has no key \"{}\"", table.name, excerpt(entry.key.text)),
                       "unknown key", suggest(entry.key.text, names, "keys"));
       } else {
-        value(entry, *field);
+        value(entry, *field, table.exactly_one);
       }
     }
     const ByteRange head = node.entries.empty() ? node.range : node.entries[0].key.range;
@@ -145,12 +145,12 @@ class Checker {
     }
   }
 
-  void value(const YamlEntry& entry, const Field& field) {
+  void value(const YamlEntry& entry, const Field& field, bool only) {
     const YamlNode& node = entry.value;
     if (field.form == Form::any) return;
     const bool empty_text = field.form == Form::text && !node.plain;
     if (node.is_null() && !empty_text) {
-      if (!field.required)
+      if (!field.required || only)
         report_.error(code::bad_value, entry.key.range, fmt::format("{} has no value", field.name),
                       "", "remove the key, or give it a value");
       return;
