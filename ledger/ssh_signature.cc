@@ -142,7 +142,7 @@ Result<SshPublicKey> verify_ssh_signature(std::string_view armored, std::string_
   const auto reserved = reader.string();
   const auto hash = reader.string();
   const auto signature_blob = reader.string();
-  if (!signature_blob || !reader.at_end())
+  if (!key_blob || !signed_for || !reserved || !hash || !signature_blob || !reader.at_end())
     return fail(Error::Code::invalid, "the SSH signature is malformed");
   if (*signed_for != name_space)
     return std::unexpected(Error{
@@ -153,7 +153,7 @@ Result<SshPublicKey> verify_ssh_signature(std::string_view armored, std::string_
   Reader signature_reader(*signature_blob);
   const auto kind = signature_reader.string();
   const auto signature = signature_reader.string();
-  if (!signature || *kind != algorithm || signature->size() != 64 || !signature_reader.at_end())
+  if (!kind || !signature || *kind != algorithm || signature->size() != 64 || !signature_reader.at_end())
     return fail(Error::Code::invalid, "the SSH signature is malformed");
 
   std::string digest;
