@@ -34,7 +34,8 @@ Read read(const std::string& bytes) {
 
 std::string contract_with(const std::string& properties) {
   return "apiVersion: v3.1.0\nkind: DataContract\nid: x\nversion: 1.0.0\nstatus: active\n"
-         "schema:\n  - name: t\n    properties:\n" + properties;
+         "schema:\n  - name: t\n    properties:\n" +
+         properties;
 }
 
 TEST(Contract, ReadsTheOrdersSampleFully) {
@@ -51,13 +52,15 @@ TEST(Contract, ReadsTheOrdersSampleFully) {
   EXPECT_THAT(c.primary_key, ElementsAre("order_id"));
   std::vector<std::string> ids;
   for (const RowRule& rule : c.row_rules) ids.push_back(rule.id);
-  EXPECT_THAT(ids, ElementsAre("order_id.required", "order_id.maxLength", "order_id.pattern", "amount.required",
-                               "amount.minimum", "amount.exclusiveMaximum", "amount_null_pct", "currency.required",
-                               "currency_iso", "order_date.required", "order_date.minimum", "order_id.unique",
+  EXPECT_THAT(ids, ElementsAre("order_id.required", "order_id.maxLength", "order_id.pattern",
+                               "amount.required", "amount.minimum", "amount.exclusiveMaximum",
+                               "amount_null_pct", "currency.required", "currency_iso",
+                               "order_date.required", "order_date.minimum", "order_id.unique",
                                "orders_unique"));
   ids.clear();
   for (const Gate& gate : c.gates) ids.push_back(gate.id);
-  EXPECT_THAT(ids, ElementsAre("amount_null_pct", "amount_null_pct", "currency_iso", "orders_rows", "orders_unique"));
+  EXPECT_THAT(ids, ElementsAre("amount_null_pct", "amount_null_pct", "currency_iso", "orders_rows",
+                               "orders_unique"));
   EXPECT_EQ(c.gates[1].kind, Gate::Kind::error_budget);
   EXPECT_EQ(c.gates[1].low, "0.5");
   EXPECT_EQ(c.gates[3].severity, Severity::warning);
@@ -66,7 +69,8 @@ TEST(Contract, ReadsTheOrdersSampleFully) {
 }
 
 TEST(Contract, UnknownKeysAreErrorsAtTheirPlace) {
-  const Read r = read(contract_with("      - name: a\n        logicalType: string\n        requird: true\n"));
+  const Read r =
+      read(contract_with("      - name: a\n        logicalType: string\n        requird: true\n"));
   EXPECT_FALSE(r.contract);
   ASSERT_EQ(r.diagnostics.size(), 1u);
   EXPECT_EQ(r.diagnostics[0].span, (Span{.line = 11, .column = 9, .length = 7}));
@@ -74,8 +78,9 @@ TEST(Contract, UnknownKeysAreErrorsAtTheirPlace) {
 }
 
 TEST(Contract, EveryFaultIsToldAtOnce) {
-  const Read r = read(contract_with("      - {name: a, logicalType: strin}\n      - {name: a b, logicalType: string}\n"
-                                    "      - {name: c, logicalType: array}\n      - {logicalType: string}\n"));
+  const Read r = read(contract_with(
+      "      - {name: a, logicalType: strin}\n      - {name: a b, logicalType: string}\n"
+      "      - {name: c, logicalType: array}\n      - {logicalType: string}\n"));
   EXPECT_FALSE(r.contract);
   EXPECT_GE(r.diagnostics.size(), 4u);
 }
@@ -100,18 +105,24 @@ TEST(Contract, TypesFollowTheLogicalAndThePhysicalType) {
 }
 
 TEST(Contract, RefusesPatternsAndFormatsItCanNotApply) {
-  EXPECT_TRUE(read(contract_with("      - {name: a, logicalType: string, logicalTypeOptions: {pattern: '(?=x)'}}\n"))
-                  .says("no look-ahead"));
-  EXPECT_TRUE(read(contract_with("      - {name: a, logicalType: date, logicalTypeOptions: {format: 'EEE dd'}}\n"))
-                  .says("is not read"));
-  EXPECT_TRUE(read(contract_with("      - {name: a, logicalType: date, logicalTypeOptions: {minimum: '2024-02-30'}}\n"))
+  EXPECT_TRUE(
+      read(contract_with(
+               "      - {name: a, logicalType: string, logicalTypeOptions: {pattern: '(?=x)'}}\n"))
+          .says("no look-ahead"));
+  EXPECT_TRUE(
+      read(contract_with(
+               "      - {name: a, logicalType: date, logicalTypeOptions: {format: 'EEE dd'}}\n"))
+          .says("is not read"));
+  EXPECT_TRUE(read(contract_with("      - {name: a, logicalType: date, logicalTypeOptions: "
+                                 "{minimum: '2024-02-30'}}\n"))
                   .says("is not a date"));
 }
 
 TEST(Contract, TwoOperatorsAreTwoChecksAndBetweenIsExclusive) {
-  const Read r = read(contract_with("      - {name: a, logicalType: string}\n    quality:\n"
-                                    "      - {metric: rowCount, mustBeGreaterThan: 1, mustBeLessThan: 9}\n"
-                                    "      - {metric: rowCount, mustBeBetween: [1, 9]}\n"));
+  const Read r =
+      read(contract_with("      - {name: a, logicalType: string}\n    quality:\n"
+                         "      - {metric: rowCount, mustBeGreaterThan: 1, mustBeLessThan: 9}\n"
+                         "      - {metric: rowCount, mustBeBetween: [1, 9]}\n"));
   ASSERT_TRUE(r.contract);
   EXPECT_EQ(r.contract->gates.size(), 3u);
   EXPECT_EQ(r.contract->gates[2].op, Gate::Operator::between);
@@ -128,23 +139,29 @@ TEST(Contract, SqlAndCustomChecksAreChecked) {
   ASSERT_TRUE(good.contract) << render(good.diagnostics.at(0));
   EXPECT_EQ(good.contract->gates.at(0).query, "select count ( * ) as n from output");
   EXPECT_EQ(good.contract->row_rules.at(0).text, "(\"a\" > 0)");
-  EXPECT_TRUE(read(contract_with("      - {name: a, logicalType: integer}\n    quality:\n"
-                                 "      - {type: custom, engine: daybook, implementation: 'b > 0'}\n"))
-                  .says("there is no column \"b\""));
-  EXPECT_FALSE(read(contract_with("      - {name: a, logicalType: integer}\n    quality:\n"
-                                  "      - {type: sql, query: 'select 1 as x from read_csv(1)', mustBe: 0}\n"))
-                   .contract);
+  EXPECT_TRUE(
+      read(contract_with("      - {name: a, logicalType: integer}\n    quality:\n"
+                         "      - {type: custom, engine: daybook, implementation: 'b > 0'}\n"))
+          .says("there is no column \"b\""));
+  EXPECT_FALSE(
+      read(contract_with(
+               "      - {name: a, logicalType: integer}\n    quality:\n"
+               "      - {type: sql, query: 'select 1 as x from read_csv(1)', mustBe: 0}\n"))
+          .contract);
 }
 
 TEST(Contract, NamesThatOnlyDifferInCaseAreOneName) {
-  EXPECT_FALSE(read(contract_with("      - {name: a, logicalType: string}\n      - {name: A, logicalType: string}\n"))
-                   .contract);
+  EXPECT_FALSE(
+      read(contract_with(
+               "      - {name: a, logicalType: string}\n      - {name: A, logicalType: string}\n"))
+          .contract);
 }
 
 TEST(Contract, AnotherStandardIsRefused) {
   EXPECT_FALSE(read("dataContractSpecification: 1.1.0\nid: x\n").contract);
-  EXPECT_TRUE(read("apiVersion: v4.0.0\nkind: DataContract\nid: a\nversion: 1\nstatus: a\nschema: []\n")
-                  .says("is not known"));
+  EXPECT_TRUE(
+      read("apiVersion: v4.0.0\nkind: DataContract\nid: a\nversion: 1\nstatus: a\nschema: []\n")
+          .says("is not known"));
 }
 
 }  // namespace

@@ -1,0 +1,365 @@
+#include "runner/definition/pipeline.h"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "runner/definition/pipeline_fields.h"
+
+namespace daybook {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+const std::string contract_text =
+    "apiVersion: v3.1.0\nkind: DataContract\nid: x\nversion: 1.0.0\nstatus: active\n"
+    "schema:\n  - name: t\n    properties:\n"
+    "      - {name: id, logicalType: integer, required: true}\n"
+    "      - {name: name, logicalType: string}\n"
+    "      - {name: length_ft, logicalType: integer}\n"
+    "      - {name: closed, logicalType: boolean}\n"
+    "      - {name: seen_on, logicalType: date}\n";
+
+// A folder of its own for each test, gone afterwards.
+class Project {
+ public:
+  Project() {
+    std::string pattern = (fs::temp_directory_path() / "definition-XXXXXX").string();
+    root_ = mkdtemp(pattern.data());
+    write("in.odcs.yaml", contract_text);
+  }
+  Project(const Project&) = delete;
+  Project& operator=(const Project&) = delete;
+  ~Project() { fs::remove_all(root_); }
+  fs::path root() const { return root_; }
+  void write(const std::string& path, const std::string& text) const {
+    fs::create_directories((root_ / path).parent_path());
+    std::ofstream(root_ / path, std::ios::binary) << text;
+  }
+
+ private:
+  fs::path root_;
+};
+
+struct Read {
+  std::optional<Pipeline> pipeline;
+  Diagnostics diagnostics;
+  bool has(const DiagnosticCode& code) const {
+    return std::ranges::any_of(diagnostics, [&](const Diagnostic& d) { return d.code == code.id; });
+  }
+  std::string all() const {
+    std::string out;
+    for (const Diagnostic& d : diagnostics) out += render(d);
+    return out;
+  }
+};
+
+Read read(const Project& project, const std::string& text) {
+  project.write("p.pipeline.yaml", text);
+  Read r;
+  r.pipeline = read_pipeline((project.root() / "p.pipeline.yaml").string(), r.diagnostics);
+  return r;
+}
+
+std::string with(const std::string& more, const std::string& path = "feed/{day}/in.csv") {
+  return "pipeline: p\nsource: {csv: {path: \"" + path +
+         "\"}}\ncontract: in.odcs.yaml\n"
+         "partition: {by: day, type: date}\nsink: {parquet: {path: lake/p}}\n" +
+         more;
+}
+
+TEST(Pipeline, CarriesTheColumnsThroughEveryStep) {
+  const Project project;
+  const Read r = read(
+      project, with("steps:\n"
+                    "  - dedupe: {key: [id], keep: last, order_by: seen_on}\n"
+                    "  - derive: {length_m: \"round(length_ft * 0.3048, 1)\"}\n"
+                    "  - filter: not closed\n"
+                    "  - rename: {name: title}\n"
+                    "  - lookup: {from: {csv: {path: \"feed/{day}/c.csv\"}}, on: {title: code}, "
+                    "take: {country: name}}\n"
+                    "  - flag: {column: is_long, when: length_m > 100}\n"
+                    "  - assert: {name: positive, that: length_m > 0, else: warn}\n"
+                    "  - mask: {columns: [title], method: hash}\n"
+                    "  - sql: select id, upper(title) as title, length_m from input\n"
+                    "  - aggregate: {by: [title], columns: {n: count(*), total: sum(length_m)}}\n"
+                    "  - select: [n, title]\n"));
+  ASSERT_TRUE(r.pipeline) << r.all();
+  const Pipeline& p = *r.pipeline;
+  ASSERT_EQ(p.schema.size(), p.steps.size() + 1);
+  EXPECT_EQ(p.schema[0].size(), 5u);
+  EXPECT_EQ(p.schema[2].back().name, "length_m");
+  EXPECT_EQ(sql_name(p.schema[2].back().type), "DECIMAL(24,1)");
+  EXPECT_EQ(step_name(p.steps[4]), "lookup");
+  EXPECT_THAT(std::get<step::Lookup>(p.steps[4]).take,
+              ElementsAre(std::pair<std::string, std::string>("name", "country")));
+  EXPECT_EQ(std::get<step::Filter>(p.steps[2]).keep.sql, "(NOT \"closed\")");
+  EXPECT_EQ(p.schema.back().at(0).name, "n");
+  EXPECT_EQ(p.sink.name(), "parquet:lake/p");
+}
+
+TEST(Pipeline, EveryFaultOfEveryFileIsToldAtOnce) {
+  const Project project;
+  project.write("out.odcs.yaml", contract_text + "      - {name: x, logicalType: strin}\n");
+  const Read r =
+      read(project, with("output: out.odcs.yaml\nretri: {attempts: 3}\nsteps:\n  - filter: clsed\n"
+                         "  - derive: {a: now()}\n  - selct: [id]\n  - select: [idd]\n"));
+  EXPECT_FALSE(r.pipeline);
+  EXPECT_TRUE(r.has(code::unknown_field));
+  EXPECT_TRUE(r.has(code::unknown_column));
+  EXPECT_TRUE(r.has(code::volatile_function));
+  EXPECT_THAT(r.all(), HasSubstr("did you mean \"retry\"?"));
+  EXPECT_THAT(r.all(), HasSubstr("did you mean \"select\"?"));
+  EXPECT_THAT(r.all(), HasSubstr("did you mean \"closed\"?"));
+  EXPECT_THAT(r.all(), HasSubstr("out.odcs.yaml"));
+}
+
+TEST(Pipeline, ExpressionFaultsStandAtTheirLineAndColumn) {
+  const Project project;
+  const Read r = read(project, with("steps:\n  - derive: {m: \"round(lenght_ft * 0.3, 1)\"}\n"));
+  ASSERT_EQ(r.diagnostics.size(), 1u) << r.all();
+  EXPECT_EQ(r.diagnostics[0].span, (Span{.line = 7, .column = 24, .length = 9}));
+  EXPECT_THAT(render(r.diagnostics[0]), HasSubstr("^^^^^^^^^ unknown column"));
+}
+
+TEST(Pipeline, PathsNeverLeaveTheProject) {
+  const Project project;
+  for (const char* path : {"../../etc/passwd", "/etc/passwd", "a/../../b", "%2e%2e/x", "a//b",
+                           "C:\\\\x", "a./b", "a\\\\b", "a/", "./a", "~/a"})
+    EXPECT_TRUE(read(project, with("", path)).has(code::bad_path)) << path;
+}
+
+TEST(Pipeline, AContractBehindALinkOutOfTheProjectIsNotRead) {
+  const Project project;
+  const Project other;
+  fs::remove(project.root() / "in.odcs.yaml");
+  fs::create_symlink(other.root() / "in.odcs.yaml", project.root() / "in.odcs.yaml");
+  const Read r = read(project, with(""));
+  EXPECT_TRUE(r.has(code::unreadable));
+  EXPECT_THAT(r.all(), HasSubstr("leads out of the project"));
+}
+
+TEST(Pipeline, NamesAreIdentifiers) {
+  const Project project;
+  for (const std::string& name :
+       {std::string("'x\"; DROP TABLE y;--'"), std::string(64, 'a'), std::string("''"),
+        std::string("null"), std::string("аmount"), std::string("[a]")})
+    EXPECT_FALSE(read(project, "pipeline: " + name + with("").substr(11)).pipeline) << name;
+  EXPECT_TRUE(
+      read(project, with("steps:\n  - derive: {\"x; y\": \"1\"}\n")).has(code::bad_identifier));
+}
+
+TEST(Pipeline, SecretsStandInConnectionsAlone) {
+  const Project project;
+  EXPECT_TRUE(read(project, with("owner: secret://env/X\n")).has(code::bad_secret));
+  EXPECT_TRUE(read(project, with("steps:\n  - filter: secret('db') = 'x'\n"))
+                  .has(code::forbidden_function));
+  const Read r = read(
+      project,
+      "pipeline: p\nsource: {postgres: {connection: 'host=a password=hunter2', query: select 1}}\n"
+      "sink: {parquet: {path: lake/p}}\n");
+  EXPECT_TRUE(r.has(code::bad_secret));
+  EXPECT_EQ(r.all().find("hunter2"), std::string::npos);
+}
+
+TEST(Pipeline, ThePostgresQueryIsOneSelectWithItsRange) {
+  const Project project;
+  const auto text = [](const std::string& query) {
+    return "pipeline: p\nsource: {postgres: {connection: secret://env/DB, query: \"" + query +
+           "\"}}\n"
+           "partition: {range: {column: d, start: 2024-01-01, end: 2024-04-01, every: 1 month}}\n"
+           "sink: {postgres: {connection: secret://env/DB, table: a.b}, mode: append}\n";
+  };
+  const Read r = read(project, text("select * from t where d >= {from} and d < {to}"));
+  ASSERT_TRUE(r.pipeline) << r.all();
+  EXPECT_EQ(r.pipeline->sink.name(), "postgres:a.b");
+  Diagnostics diagnostics;
+  const auto inputs = find_partitions(*r.pipeline, diagnostics);
+  ASSERT_TRUE(inputs);
+  ASSERT_EQ(inputs->size(), 3u);
+  EXPECT_EQ(inputs->at(1).from, "2024-02-01");
+  EXPECT_EQ(inputs->at(1).to, "2024-03-01");
+  EXPECT_FALSE(read(project, text("select 1; drop table x")).pipeline);
+  EXPECT_FALSE(read(project, text("delete from t where d >= {from} and d < {to}")).pipeline);
+  EXPECT_TRUE(read(project, text("select 1")).has(code::bad_partition));
+}
+
+TEST(Pipeline, TheOutputContractNamesMissingAndExtraColumns) {
+  const Project project;
+  project.write("out.odcs.yaml", contract_text);
+  const Read r = read(project, with("output: out.odcs.yaml\nsteps:\n  - rename: {name: nam}\n"));
+  EXPECT_TRUE(r.has(code::output_mismatch));
+  EXPECT_THAT(r.all(), HasSubstr("missing: name; not in the contract: nam"));
+}
+
+TEST(Pipeline, AMergeNeedsAKey) {
+  const Project project;
+  std::string text = with("");
+  text.replace(text.find("lake/p}}"), 8, "lake/p}, mode: merge}");
+  EXPECT_TRUE(read(project, text).has(code::merge_key));
+  text.replace(text.find("mode: merge"), 11, "mode: merge, key: [id]");
+  EXPECT_TRUE(read(project, text).pipeline);
+}
+
+TEST(Pipeline, ASqlStepIsOneSelectOverItsInput) {
+  const Project project;
+  for (const char* sql :
+       {"select id from input; drop table x", "select id from 'x.csv'",
+        "select id from input, other", "select id from read_csv('x')",
+        "select random() as r from input", "select id from input limit 1", "copy input to 'x'",
+        "select id from input -- c", "select count(*) from input", "select * from input",
+        "with recursive a as (select 1 as x) select x from a", "select getenv('X') as x from input",
+        "select row_number() over () as n from input", "select current_date as d from input",
+        "select id from information_schema.tables", "select id from (select id from pg_catalog)",
+        "from input select id", "insert into input select 1"})
+    EXPECT_FALSE(read(project, with("steps:\n  - sql: \"" + std::string(sql) + "\"\n")).pipeline)
+        << sql;
+  for (const char* sql :
+       {"select id, upper(name) as n from input where not closed order by id limit 5",
+        "with a as (select id, name from input) select a.id from a join input i on i.id = a.id",
+        "select id, row_number() over (partition by name order by id) as n from input",
+        "select name, count(*) as n from (select name from input) s group by name having count(*) "
+        "> 1"}) {
+    const Read r = read(project, with("steps:\n  - sql: \"" + std::string(sql) + "\"\n"));
+    EXPECT_TRUE(r.pipeline) << sql << "\n" << r.all();
+  }
+}
+
+TEST(Pipeline, HostileSizesAreRefused) {
+  const Project project;
+  std::string steps = "steps:\n";
+  for (int i = 0; i < 1001; ++i) steps += "  - filter: closed\n";
+  EXPECT_TRUE(read(project, with(steps)).has(code::too_large));
+  EXPECT_TRUE(read(project, with("version: 99999999999999999999\n")).has(code::bad_value));
+  EXPECT_TRUE(read(project, with("version: 0o17\n")).has(code::bad_value));
+  EXPECT_TRUE(read(project, with("allow_empty: yes\n")).has(code::bad_value));
+  EXPECT_TRUE(read(project, std::string(4 << 20, '[')).has(code::too_large));
+  EXPECT_FALSE(read(project,
+                    "pipeline: p\nsource: {postgres: {connection: secret://env/DB, query: 'select "
+                    "{from}, {to}'}}\n"
+                    "partition: {range: {column: d, start: 0, end: 1000000000, every: 1}}\n"
+                    "sink: {parquet: {path: lake/p}}\n")
+                   .pipeline);
+}
+
+TEST(Pipeline, TheDigestFollowsTheFileAndItsContracts) {
+  const Project project;
+  const Read a = read(project, with(""));
+  const Read b = read(project, with("owner: x\n"));
+  project.write("in.odcs.yaml", contract_text + "# changed\n");
+  const Read c = read(project, with(""));
+  ASSERT_TRUE(a.pipeline && b.pipeline && c.pipeline) << a.all();
+  EXPECT_NE(a.pipeline->digest, b.pipeline->digest);
+  EXPECT_NE(a.pipeline->digest, c.pipeline->digest);
+  Diagnostics diagnostics;
+  const auto recorded =
+      read_pipeline(DefinitionFiles{"p.pipeline.yaml", with(""), {{"in.odcs.yaml", contract_text}}},
+                    "/", diagnostics);
+  ASSERT_TRUE(recorded);
+  EXPECT_EQ(recorded->digest, a.pipeline->digest);
+}
+
+TEST(Partitions, AreFoundByThePlaceholderOfThePath) {
+  const Project project;
+  for (const char* day : {"2024-02-01", "2024-01-01"}) {
+    project.write(std::string("feed/") + day + "/b.csv", "x\n");
+    project.write(std::string("feed/") + day + "/a.csv", "x\n");
+  }
+  const Read r = read(project, with("", "feed/{day}/*.csv"));
+  ASSERT_TRUE(r.pipeline) << r.all();
+  Diagnostics diagnostics;
+  const auto inputs = find_partitions(*r.pipeline, diagnostics);
+  ASSERT_TRUE(inputs);
+  ASSERT_EQ(inputs->size(), 2u);
+  EXPECT_EQ(inputs->at(0).key, "2024-01-01");
+  ASSERT_EQ(inputs->at(0).files.size(), 2u);
+  EXPECT_THAT(inputs->at(0).files[0], testing::EndsWith("feed/2024-01-01/a.csv"));
+  EXPECT_EQ(inputs->at(0).placeholders.at("day"), "2024-01-01");
+  project.write("feed/2024-02-30/a.csv", "x\n");
+  EXPECT_FALSE(find_partitions(*r.pipeline, diagnostics));
+  EXPECT_EQ(diagnostics.at(0).code, code::partition_value.id);
+}
+
+TEST(Partitions, DoNotFollowLinksOutOfTheProject) {
+  const Project project;
+  const Project other;
+  other.write("2024-01-01/in.csv", "x\n");
+  fs::create_directory_symlink(other.root(), project.root() / "feed");
+  const Read r = read(project, with(""));
+  ASSERT_TRUE(r.pipeline);
+  Diagnostics diagnostics;
+  EXPECT_FALSE(find_partitions(*r.pipeline, diagnostics));
+  EXPECT_EQ(diagnostics.at(0).code, code::no_input.id);
+}
+
+TEST(Partitions, AMissingLookupFileIsAFault) {
+  const Project project;
+  project.write("feed/2024-01-01/in.csv", "x\n");
+  const Read r =
+      read(project, with("steps:\n  - lookup: {from: {csv: {path: \"feed/{day}/c.csv\"}}, on: "
+                         "{name: code}, take: [country]}\n"));
+  ASSERT_TRUE(r.pipeline) << r.all();
+  Diagnostics diagnostics;
+  EXPECT_FALSE(find_partitions(*r.pipeline, diagnostics));
+  EXPECT_EQ(diagnostics.at(0).code, code::missing_lookup.id);
+  project.write("feed/2024-01-01/c.csv", "x\n");
+  diagnostics.clear();
+  const auto inputs = find_partitions(*r.pipeline, diagnostics);
+  ASSERT_TRUE(inputs);
+  EXPECT_THAT(inputs->at(0).lookup_files.at(0), testing::EndsWith("feed/2024-01-01/c.csv"));
+}
+
+TEST(Examples, OfOurairportsAreReadAndFindTheirSnapshots) {
+  const std::string source = PROJECT_SOURCE_DIR;
+  const char* given = std::getenv("DAYBOOK_TEST_DATA");
+  const fs::path data =
+      fs::path(given != nullptr ? given : source + "/../shared/data") / "ourairports";
+  const Project project;
+  fs::copy(source + "/tests/runner/definition/examples/ourairports", project.root(),
+           fs::copy_options::recursive);
+  for (const char* name : {"runways", "navaids"}) {
+    Diagnostics diagnostics;
+    const auto pipeline = read_pipeline(
+        (project.root() / (std::string(name) + ".pipeline.yaml")).string(), diagnostics);
+    std::string all;
+    for (const Diagnostic& d : diagnostics) all += render(d);
+    ASSERT_TRUE(pipeline) << all;
+    EXPECT_EQ(all, "");
+    if (!fs::is_directory(data)) continue;
+    fs::remove_all(project.root() / "feed");
+    for (const auto& snapshot : fs::directory_iterator(data)) {
+      if (!snapshot.is_directory()) continue;
+      const fs::path to = project.root() / "feed" / snapshot.path().filename();
+      fs::create_directories(to);
+      for (const auto& file : fs::directory_iterator(snapshot))
+        std::ofstream(to / file.path().filename()) << "x\n";
+      std::ifstream csv(snapshot.path() / (std::string(name) + ".csv"));
+      std::string header;
+      std::getline(csv, header);
+      for (const Column& column : pipeline->contract->columns)
+        EXPECT_THAT(header, HasSubstr("\"" + column.name + "\""));
+    }
+    const auto inputs = find_partitions(*pipeline, diagnostics);
+    ASSERT_TRUE(inputs) << render(diagnostics.at(0));
+    EXPECT_GE(inputs->size(), 4u);
+  }
+}
+
+TEST(PipelineSchema, IsTheOneInTheRepository) {
+  std::ifstream in(std::string(PROJECT_SOURCE_DIR) + "/runner/definition/pipeline.schema.json");
+  const std::string stored{std::istreambuf_iterator<char>(in), {}};
+  if (const char* update = std::getenv("DAYBOOK_UPDATE_SCHEMA"); update != nullptr)
+    std::ofstream(std::string(PROJECT_SOURCE_DIR) + "/runner/definition/pipeline.schema.json")
+        << pipeline_json_schema();
+  EXPECT_EQ(stored, pipeline_json_schema())
+      << "set DAYBOOK_UPDATE_SCHEMA=1 and run this test again";
+  EXPECT_THAT(pipeline_reference_markdown(), HasSubstr("| `dedupe` |"));
+}
+
+}  // namespace
+}  // namespace daybook
