@@ -50,6 +50,10 @@ Decision on(const State& state, const Context&, const RegisterDefinition& c) {
   if (current != state.current_definition.end() &&
       state.find_definition(current->second)->digest == c.digest)
     return refuse(already, "{} has this definition", c.pipeline);
+  if (const auto known = state.definition_by_digest.find(c.digest);
+      known != state.definition_by_digest.end())
+    if (const std::string& of = state.find_definition(known->second)->pipeline; of != c.pipeline)
+      return refuse(mismatch, "this definition is that of {}", of);
   return {{DefinitionRegistered{.definition = next_id<DefinitionId>(state.definitions),
                                 .pipeline = c.pipeline,
                                 .version = c.version,

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <ostream>
+#include <sstream>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -90,6 +91,12 @@ void print(const std::vector<T>& values, std::ostream& out) {
 template <typename E>
 requires is_alternative<E, Event> || is_alternative<E, Effect> || is_alternative<E, Command>
 void PrintTo(const E& value, std::ostream* out) { printing::print(value, *out); }
+
+inline std::string printed(const Event& event) {
+  std::ostringstream out;
+  std::visit([&](const auto& e) -> void { printing::print(e, out); }, event);
+  return out.str();
+}
 
 inline void PrintTo(const InvariantViolation& violation, std::ostream* out) {
   *out << violation.rule << ": " << violation.detail;
