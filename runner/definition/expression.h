@@ -59,7 +59,10 @@ inline constexpr std::uint16_t syntax_depth_max = 64;
 //   integer ∘ integer   the wider of both          + - * // %
 //   any / any           float64
 //   decimal ± decimal   DECIMAL(max whole + max scale + 1, max scale), at most 38
-//   decimal * decimal   DECIMAL(p1 + p2, s1 + s2), at most 38; an integer counts as DECIMAL(19,0)
+//   decimal * decimal   DECIMAL(p1 + p2, s1 + s2), at most 18 when both are at most 18, else at
+//   most 38;
+//                       an integer counts as DECIMAL(19,0) or what its width needs
+//   floor ceil trunc    of integers float64, of DECIMAL(p,s) DECIMAL(p,0)
 //   float64 ∘ any       float64
 //   date ± interval     timestamp;  date - date: int64
 //   sum                 of integers DECIMAL(38,0), of DECIMAL(p,s) DECIMAL(38,s)

@@ -262,4 +262,13 @@ bool is_date_unit(std::string_view unit) {
   return std::ranges::find(units, unit) != std::ranges::end(units);
 }
 
+bool is_interval_unit(std::string_view unit) {
+  // Lengths alone: day of week and its like are positions.
+  if (unit.ends_with('s')) unit.remove_suffix(1);
+  constexpr std::string_view lengths[] = {"year",        "quarter",    "month",  "week",
+                                          "day",         "hour",       "minute", "second",
+                                          "millisecond", "microsecond"};
+  return std::ranges::find(lengths, unit) != std::ranges::end(lengths);
+}
+
 }  // namespace daybook

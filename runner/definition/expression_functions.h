@@ -53,6 +53,7 @@ std::string_view refusal_reason(Refused refused);
 // Window functions a sql step may use, all of which need an ORDER BY in their OVER clause.
 bool is_window_function(std::string_view name);
 
-bool is_date_unit(std::string_view unit);
+bool is_date_unit(std::string_view unit);      // of date_part, date_trunc, date_diff
+bool is_interval_unit(std::string_view unit);  // of INTERVAL
 
 }  // namespace daybook

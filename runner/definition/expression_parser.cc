@@ -405,7 +405,7 @@ class Parser {
     const std::string_view digits = number.starts_with('-') ? number.substr(1) : number;
     if (digits.empty() || digits.size() > 9 ||
         !std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; }) ||
-        !is_date_unit(unit))
+        !is_interval_unit(unit))
       fail(amount, fmt::format("'{}' is not an interval", excerpt(text)), "not an interval",
            "one whole number and one unit: interval '3 days'");
     return finish(make(Kind::interval, std::string(number) + " " + unit), first);

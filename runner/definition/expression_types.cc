@@ -170,8 +170,12 @@ ValueType Checker::binary(const SyntaxNode& n) {
       return a.column.kind == Type::date ? of(Type::timestamp) : a;
     if (op == "+" && a.family == Family::interval && b.family == Family::moment)
       return b.column.kind == Type::date ? of(Type::timestamp) : b;
-    if (a.family == Family::moment && a.column.kind == Type::date && b.family == Family::number)
+    if (a.family == Family::moment && a.column.kind == Type::date && b.family == Family::number) {
+      if (!is_integer(b.column) || digits_of(b.column) > 10)
+        fault(code::bad_type, n.children[1].at, "days added to a date must be an integer",
+              "not an integer", "cast(x as integer)");
       return a;
+    }
     if (op == "-" && a.family == Family::moment && b.family == Family::moment)
       return a.column.kind == Type::date && b.column.kind == Type::date ? of(Type::int64)
                                                                         : family(Family::interval);
@@ -192,8 +196,11 @@ ValueType Checker::binary(const SyntaxNode& n) {
             "round one side first");
       return {};
     }
-    return of(Type::decimal, std::min(38, digits_of(a.column) + digits_of(b.column)),
-              product_scale);
+    const int left = digits_of(a.column);
+    const int right = digits_of(b.column);
+    // Two that fit 64 bits stay in 64 bits.
+    const int most = left <= 18 && right <= 18 && product_scale <= 18 ? 18 : 38;
+    return of(Type::decimal, std::min(most, left + right), product_scale);
   }
   const int whole =
       std::max(digits_of(a.column) - a.column.scale, digits_of(b.column) - b.column.scale);
@@ -303,15 +310,19 @@ ValueType Checker::result(const SyntaxNode& n, const std::vector<ValueType>& typ
     case R::whole:
       if (first.family == Family::number && first.column.kind == Type::decimal)
         return of(Type::decimal, first.column.precision, 0);
-      return first;
+      return first.family == Family::number ? of(Type::float64) : first;
     case R::text: return of(Type::string);
     case R::integer: return of(Type::int64);
     case R::float64: return of(Type::float64);
     case R::boolean: return of(Type::boolean);
     case R::date: return of(Type::date);
     case R::timestamp:
-      if (n.text == "date_trunc" && types.size() > 1 && types[1].family == Family::moment)
-        return types[1];
+      if (n.text == "date_trunc" && types.size() > 1 && types[1].family == Family::moment) {
+        const std::string unit = lower_case(n.children[0].text);
+        const bool within_day = unit.starts_with("hour") || unit.starts_with("minute") ||
+                                unit.find("second") != std::string::npos;
+        return within_day || types[1].column.kind == Type::timestamp_tz ? types[1] : of(Type::date);
+      }
       return of(Type::timestamp);
     case R::sum:
       if (first.family != Family::number || first.column.kind == Type::float64) return {};
