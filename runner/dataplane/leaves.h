@@ -24,6 +24,16 @@ class LeafBatch {
   void add(std::string_view bytes);
   // Room for one message of exactly `size` bytes after the context; valid until the next call.
   char* room(std::size_t size);
+  // Room for `count` messages at once; `size_of(i)` is the size of each.
+  template <typename SizeOf>
+  void reserve(std::size_t count, SizeOf size_of, char** at) {
+    const std::size_t first = used_;
+    std::size_t whole = 0;
+    for (std::size_t i = 0; i < count; ++i) whole += context_.size() + size_of(i);
+    if (buffer_.size() < used_ + whole) buffer_.resize(2 * (used_ + whole));
+    used_ = first;
+    for (std::size_t i = 0; i < count; ++i) at[i] = room(size_of(i));
+  }
   std::size_t size() const { return ends_.size(); }
   // Appends the leaf hashes in order of add() and starts over.
   void flush(std::vector<Digest>& leaves);

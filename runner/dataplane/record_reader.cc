@@ -64,13 +64,17 @@ bool RecordReader::check_text(std::uint32_t record, std::vector<Violation>& viol
   return violations.empty();
 }
 
-void RecordReader::count(const std::vector<Violation>& violations) {
+void RecordReader::quarantine(const QuarantinedRecord& bad) {
+  ++out_.read;
+  ++out_.quarantined;
   std::vector<std::string_view> seen;
-  for (const Violation& violation : violations) {
+  for (const Violation& violation : bad.violations) {
     if (std::find(seen.begin(), seen.end(), violation.rule) != seen.end()) continue;
     seen.push_back(violation.rule);
     ++out_.tally.rows[violation.rule];
   }
+  if (out_.quarantine != nullptr) out_.quarantine->add(bad);
+  if (out_.on_quarantined) out_.on_quarantined(bad);
 }
 
 void RecordReader::set_aside(std::uint32_t record, std::vector<Violation> violations) {
@@ -79,9 +83,6 @@ void RecordReader::set_aside(std::uint32_t record, std::vector<Violation> violat
       context_.column_key != PartitionKey::unkeyed) {
     return;
   }
-  ++out_.read;
-  ++out_.quarantined;
-  count(violations);
   QuarantinedRecord bad;
   bad.input = input_;
   bad.row = row_of_record_.empty() ? block_row_ + record : row_of_record_[record];
@@ -89,7 +90,7 @@ void RecordReader::set_aside(std::uint32_t record, std::vector<Violation> violat
                                               : offset_of_record_[record];
   bad.bytes = record_text(record);
   bad.violations = std::move(violations);
-  if (out_.quarantine != nullptr) out_.quarantine->add(bad);
+  quarantine(bad);
 }
 
 void RecordReader::oversize(const RecordRange& range) {
@@ -114,10 +115,7 @@ void RecordReader::oversize(const RecordRange& range) {
       context_.column_key != PartitionKey::unkeyed) {
     return;
   }
-  ++out_.read;
-  ++out_.quarantined;
-  count(bad.violations);
-  if (out_.quarantine != nullptr) out_.quarantine->add(bad);
+  quarantine(bad);
 }
 
 Staged<bool> RecordReader::load_range_piece() {
@@ -384,9 +382,6 @@ Staged<std::uint32_t> RecordReader::read(std::span<const VectorView> columns, So
         if (violations.empty()) continue;
         mark(r, 2);
         // The key of this row was read, whatever else is wrong with it: it is of this partition.
-        ++out_.read;
-        ++out_.quarantined;
-        count(violations);
         QuarantinedRecord bad;
         bad.input = input_;
         bad.row = number_of(r);
@@ -394,7 +389,7 @@ Staged<std::uint32_t> RecordReader::read(std::span<const VectorView> columns, So
                                                     : offset_of_record_[chunk_[r]];
         bad.bytes = record_text(chunk_[r]);
         bad.violations = std::move(violations);
-        if (out_.quarantine != nullptr) out_.quarantine->add(bad);
+        quarantine(bad);
       }
     }
     std::uint32_t kept = 0;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -62,6 +63,7 @@ struct PartRead {
   RuleTally tally;
   std::vector<Digest> leaves;  // of the records, in order
   QuarantineWriter* quarantine = nullptr;
+  std::function<void(const QuarantinedRecord&)> on_quarantined;  // beside the file; may be empty
 };
 
 class RecordReader {
@@ -122,7 +124,7 @@ class RecordReader {
     return {block_->bytes.data() + records_[record].begin, records_[record].length};
   }
   bool in_partition(std::span<const VectorView> columns, std::uint32_t row) const;
-  void count(const std::vector<Violation>& violations);
+  void quarantine(const QuarantinedRecord& bad);
 
   const SourcePart* part_ = nullptr;
   std::size_t range_ = 0;

@@ -190,6 +190,30 @@ Staged<void> SourceParts::open_file(const std::string& path, const std::string& 
   if (header.ends_with('\n')) header.remove_suffix(1);
   if (header.ends_with('\r')) header.remove_suffix(1);
   file.header = header;
+  return match_header(file, columns);
+}
+
+Staged<std::unique_ptr<SourceParts>> SourceParts::of_header(const FileSource& source,
+                                                            const std::string& header,
+                                                            std::vector<Column>& columns,
+                                                            StageProgress& progress) {
+  std::unique_ptr<SourceParts> parts(new SourceParts(source, progress));
+  SourceFile& file = parts->files_.emplace_back();
+  file.name = "the record";
+  file.header = header;
+  if (source.format == FileFormat::csv && header.empty()) {
+    for (std::size_t i = 0; i < columns.size(); ++i) file.columns.push_back(static_cast<int>(i));
+  } else if (source.format == FileFormat::csv) {
+    if (auto matched = parts->match_header(file, columns); !matched) {
+      return std::unexpected(matched.error());
+    }
+  }
+  parts->planned_ = true;
+  return parts;
+}
+
+Staged<void> SourceParts::match_header(SourceFile& file, std::vector<Column>& columns) {
+  const std::string_view header = file.header;
   if (header.empty()) return {};  // an empty file is told apart later
   const auto names = split_csv_record(header, syntax());
   if (!names || !is_text(header)) {

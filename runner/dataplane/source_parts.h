@@ -71,6 +71,11 @@ class SourceParts {
                                                    const std::string& project,
                                                    std::vector<Column>& columns,
                                                    StageProgress& progress);
+  // One nameless, empty file with this header: for records that come from elsewhere.
+  static Staged<std::unique_ptr<SourceParts>> of_header(const FileSource& source,
+                                                        const std::string& header,
+                                                        std::vector<Column>& columns,
+                                                        StageProgress& progress);
   ~SourceParts();
 
   // The part, or null past the last one. Plans as far as needed; any thread.
@@ -90,6 +95,7 @@ class SourceParts {
       : source_(source), progress_(progress) {}
   Staged<void> open_file(const std::string& path, const std::string& project,
                          std::vector<Column>& columns);
+  Staged<void> match_header(SourceFile& file, std::vector<Column>& columns);
   Staged<bool> plan_one();  // one more part; false: there is none
 
   FileSource source_;

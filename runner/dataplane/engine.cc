@@ -1,0 +1,435 @@
+#include "runner/dataplane/engine.h"
+
+#include <algorithm>
+
+#include "ledger/assertion.h"
+
+namespace daybook {
+namespace {
+
+// --- the table function -----------------------------------------------------------------------
+
+struct Scan {
+  Engine* engine;
+  StageRun* run;
+};
+struct ScanState {
+  Scan scan;
+  std::unique_ptr<RecordReader> reader;
+  std::size_t next_part = 0;
+  bool opened = false;
+};
+
+void scan_bind(duckdb_bind_info info) {
+  auto* engine = static_cast<Engine*>(duckdb_bind_get_extra_info(info));
+  duckdb_value value = duckdb_bind_get_parameter(info, 0);
+  StageRun* run = engine->run(duckdb_get_int64(value));
+  duckdb_destroy_value(&value);
+  const auto add = [&](const std::string& name, const ColumnType& type) {
+    duckdb_logical_type logical = duck_type(type);
+    duckdb_bind_add_result_column(info, name.c_str(), logical);
+    duckdb_destroy_logical_type(&logical);
+  };
+  for (const Column& column : engine->context().columns) add(column.name, column.type);
+  ColumnType row;
+  row.kind = ColumnType::Kind::int64;
+  add("__src", row);
+  duckdb_bind_set_bind_data(info, new Scan{engine, run},
+                            [](void* p) { delete static_cast<Scan*>(p); });
+}
+
+void scan_init(duckdb_init_info info) {
+  duckdb_init_set_max_threads(info, 1);
+  auto* scan = static_cast<Scan*>(duckdb_init_get_bind_data(info));
+  auto state = std::make_unique<ScanState>();
+  state->scan = *scan;
+  duckdb_init_set_init_data(info, state.release(),
+                            [](void* p) { delete static_cast<ScanState*>(p); });
+}
+
+Staged<std::uint32_t> scan_next(ScanState& state, std::span<const VectorView> views,
+                                SourceRow* rows) {
+  ReadContext& context = state.scan.engine->context();
+  StageRun& run = *state.scan.run;
+  for (;;) {
+    if (!state.reader) {
+      if (run.from_list) {
+        if (state.opened) return 0;
+        state.reader = RecordReader::open(context, run.listed, run.read);
+      } else {
+        if (state.opened && !run.all_parts) return 0;
+        const auto part = context.parts->part(run.all_parts ? state.next_part++ : run.part);
+        if (!part) return std::unexpected(part.error());
+        if (*part == nullptr) return 0;
+        state.reader = RecordReader::open(context, **part, run.read);
+      }
+      state.opened = true;
+    }
+    auto n = state.reader->read(views, rows);
+    if (!n || *n != 0) return n;
+    state.reader.reset();
+  }
+}
+
+void scan_function(duckdb_function_info info, duckdb_data_chunk output) {
+  auto* state = static_cast<ScanState*>(duckdb_function_get_init_data(info));
+  const std::size_t columns = state->scan.engine->context().columns.size();
+  std::vector<VectorView> views(columns);
+  std::vector<duckdb_vector> vectors(columns);
+  for (std::size_t i = 0; i < columns; ++i) {
+    vectors[i] = duckdb_data_chunk_get_vector(output, i);
+    duckdb_vector_ensure_validity_writable(vectors[i]);
+    views[i] = {duckdb_vector_get_data(vectors[i]), duckdb_vector_get_validity(vectors[i])};
+  }
+  auto* rows = static_cast<SourceRow*>(
+      duckdb_vector_get_data(duckdb_data_chunk_get_vector(output, columns)));
+  const auto n = scan_next(*state, views, rows);
+  if (!n) {
+    state->scan.run->failure = n.error();
+    duckdb_function_set_error(info, n.error().detail.c_str());
+    duckdb_data_chunk_set_size(output, 0);
+    return;
+  }
+  duckdb_data_chunk_set_size(output, *n);
+}
+
+// --- scalar functions -------------------------------------------------------------------------
+
+VectorView view_of(duckdb_data_chunk chunk, idx_t index) {
+  duckdb_vector vector = duckdb_data_chunk_get_vector(chunk, index);
+  return {duckdb_vector_get_data(vector), duckdb_vector_get_validity(vector)};
+}
+
+Engine* engine_of(duckdb_function_info info) {
+  return static_cast<Engine*>(duckdb_scalar_function_get_extra_info(info));
+}
+
+void tap_function(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output) {
+  engine_of(info)->tap(input, output);
+}
+void check_function(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output) {
+  engine_of(info)->check(input, output);
+}
+
+void loser_function(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output) {
+  const idx_t n = duckdb_data_chunk_get_size(input);
+  bool* out = static_cast<bool*>(duckdb_vector_get_data(output));
+  const VectorView pass = view_of(input, 0), rows = view_of(input, 1);
+  const auto& losers = engine_of(info)->losers();
+  for (std::uint32_t r = 0; r < n; ++r) {
+    const auto number = static_cast<std::size_t>(pass.at<std::int32_t>(r));
+    out[r] =
+        number < losers.size() &&
+        std::binary_search(losers[number].begin(), losers[number].end(), rows.at<std::int64_t>(r));
+  }
+}
+
+void waived_function(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output) {
+  const idx_t n = duckdb_data_chunk_get_size(input);
+  bool* out = static_cast<bool*>(duckdb_vector_get_data(output));
+  const VectorView rows = view_of(input, 0);
+  for (std::uint32_t r = 0; r < n; ++r) {
+    out[r] = engine_of(info)->is_waived(rows.at<std::int64_t>(r));
+  }
+}
+
+void find_function(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output) {
+  const idx_t n = duckdb_data_chunk_get_size(input);
+  const idx_t keys = duckdb_data_chunk_get_column_count(input) - 1;
+  auto* out = static_cast<std::int64_t*>(duckdb_vector_get_data(output));
+  duckdb_vector_ensure_validity_writable(output);
+  const VectorView result{out, duckdb_vector_get_validity(output)};
+  const VectorView table = view_of(input, 0);
+  std::vector<VectorView> views;
+  for (idx_t k = 0; k < keys; ++k) views.push_back(view_of(input, k + 1));
+  std::vector<std::string_view> key(keys);
+  for (std::uint32_t r = 0; r < n; ++r) {
+    bool null = false;
+    for (std::size_t k = 0; k < keys; ++k) {
+      null |= !views[k].valid(r);
+      if (!null) key[k] = views[k].at<Text>(r).view();
+    }
+    auto& lookups = engine_of(info)->lookups();
+    out[r] = null ? -1 : lookups[static_cast<std::size_t>(table.at<std::int32_t>(r))].find(key);
+    if (out[r] < 0) result.set_null(r);
+  }
+}
+
+void take_function(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output) {
+  const idx_t n = duckdb_data_chunk_get_size(input);
+  duckdb_vector_ensure_validity_writable(output);
+  const VectorView result{duckdb_vector_get_data(output), duckdb_vector_get_validity(output)};
+  const VectorView table = view_of(input, 0), column = view_of(input, 1), row = view_of(input, 2);
+  for (std::uint32_t r = 0; r < n; ++r) {
+    if (!row.valid(r)) {
+      result.set_null(r);
+      continue;
+    }
+    const auto& value =
+        engine_of(info)->lookups()[static_cast<std::size_t>(table.at<std::int32_t>(r))].value(
+            static_cast<std::size_t>(column.at<std::int32_t>(r)), row.at<std::int64_t>(r));
+    if (!value) {
+      result.set_null(r);
+    } else {
+      duckdb_vector_assign_string_element_len(output, r, value->data(), value->size());
+    }
+  }
+}
+
+struct FunctionSpec {
+  const char* name;
+  std::vector<duckdb_type> parameters;
+  duckdb_type varargs;  // DUCKDB_TYPE_INVALID: none
+  duckdb_type result;
+  bool is_volatile;
+  duckdb_scalar_function_t function;
+};
+
+bool add_function(duckdb_connection connection, Engine* engine, const FunctionSpec& spec) {
+  duckdb_scalar_function function = duckdb_create_scalar_function();
+  duckdb_scalar_function_set_name(function, spec.name);
+  const auto with_type = [](duckdb_type id, auto use) {
+    duckdb_logical_type type = duckdb_create_logical_type(id);
+    use(type);
+    duckdb_destroy_logical_type(&type);
+  };
+  for (const duckdb_type id : spec.parameters) {
+    with_type(id, [&](auto type) { duckdb_scalar_function_add_parameter(function, type); });
+  }
+  if (spec.varargs != DUCKDB_TYPE_INVALID) {
+    with_type(spec.varargs, [&](auto type) { duckdb_scalar_function_set_varargs(function, type); });
+  }
+  with_type(spec.result,
+            [&](auto type) { duckdb_scalar_function_set_return_type(function, type); });
+  if (spec.is_volatile) duckdb_scalar_function_set_volatile(function);
+  duckdb_scalar_function_set_special_handling(function);
+  duckdb_scalar_function_set_extra_info(function, engine, nullptr);
+  duckdb_scalar_function_set_function(function, spec.function);
+  const bool good = duckdb_register_scalar_function(connection, function) == DuckDBSuccess;
+  duckdb_destroy_scalar_function(&function);
+  return good;
+}
+
+}  // namespace
+
+Staged<void> Engine::register_functions(duckdb_connection connection) {
+  duckdb_table_function scan = duckdb_create_table_function();
+  duckdb_table_function_set_name(scan, "daybook_scan");
+  duckdb_logical_type number = duckdb_create_logical_type(DUCKDB_TYPE_BIGINT);
+  duckdb_table_function_add_parameter(scan, number);
+  duckdb_destroy_logical_type(&number);
+  duckdb_table_function_set_extra_info(scan, this, nullptr);
+  duckdb_table_function_set_bind(scan, scan_bind);
+  duckdb_table_function_set_init(scan, scan_init);
+  duckdb_table_function_set_function(scan, scan_function);
+  bool good = duckdb_register_table_function(connection, scan) == DuckDBSuccess;
+  duckdb_destroy_table_function(&scan);
+
+  const duckdb_type none = DUCKDB_TYPE_INVALID, big = DUCKDB_TYPE_BIGINT,
+                    integer = DUCKDB_TYPE_INTEGER;
+  const FunctionSpec specs[] = {
+      {"daybook_tap", {}, DUCKDB_TYPE_ANY, DUCKDB_TYPE_BOOLEAN, true, tap_function},
+      {"daybook_check", {}, DUCKDB_TYPE_ANY, DUCKDB_TYPE_BOOLEAN, true, check_function},
+      {"daybook_loser", {integer, big}, none, DUCKDB_TYPE_BOOLEAN, false, loser_function},
+      {"daybook_waived", {big}, none, DUCKDB_TYPE_BOOLEAN, false, waived_function},
+      {"daybook_find", {integer}, DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_BIGINT, false, find_function},
+      {"daybook_take", {integer, integer, big}, none, DUCKDB_TYPE_VARCHAR, false, take_function},
+  };
+  for (const FunctionSpec& spec : specs) good &= add_function(connection, this, spec);
+  if (!good) return no_stage(ErrorClass::internal, "engine", "a function can not be registered");
+  return {};
+}
+
+void Engine::set_output(const StepsQuery& query, const Contract* output) {
+  statuses_ = query.statuses;
+  taps_ = query.taps;
+  output_columns_ = query.columns.size();
+  output_rules_ = std::make_unique<RuleSet>(
+      query.columns, output == nullptr ? std::vector<RowRule>{} : output->row_rules);
+  codec_ = std::make_unique<RowCodec>(query.columns);
+}
+
+StageRun& Engine::begin(std::size_t part, bool all_parts) {
+  auto run = std::make_unique<StageRun>();
+  run->part = part;
+  run->all_parts = all_parts;
+  run->by_status.resize(statuses_.size());
+  const std::lock_guard lock(mutex_);
+  run->id = static_cast<std::int64_t>(runs_.size());
+  runs_.push_back(std::move(run));
+  return *runs_.back();
+}
+
+void Engine::end(const StageRun& run) {
+  const std::lock_guard lock(mutex_);
+  runs_[static_cast<std::size_t>(run.id)].reset();
+}
+
+StageRun* Engine::run(std::int64_t id) {
+  const std::lock_guard lock(mutex_);
+  return runs_.at(static_cast<std::size_t>(id)).get();
+}
+
+bool Engine::is_waived(SourceRow row) const {
+  const auto found = context_.overlay.find(row);
+  return found != context_.overlay.end() && found->second.waive_rules;
+}
+
+void Engine::tap(duckdb_data_chunk input, duckdb_vector output) {
+  const auto n = static_cast<std::uint32_t>(duckdb_data_chunk_get_size(input));
+  bool* keep = static_cast<bool*>(duckdb_vector_get_data(output));
+  if (n == 0) return;
+  StageRun& run = *this->run(view_of(input, 0).at<std::int64_t>(0));
+  const auto stage = static_cast<std::size_t>(view_of(input, 1).at<std::int64_t>(0));
+  const VectorView source = view_of(input, 2), status = view_of(input, 3);
+  const TapStage& tap = taps_[stage];
+  const std::size_t extras = tap.extras.size();
+  std::vector<VectorView> extra(extras);
+  for (std::size_t i = 0; i < extras; ++i) extra[i] = view_of(input, 4 + i);
+  if (run.by_status.size() < statuses_.size()) run.by_status.resize(statuses_.size());
+
+  for (std::uint32_t r = 0; r < n; ++r) {
+    const auto code = static_cast<std::size_t>(status.at<std::int32_t>(r));
+    keep[r] = code == 0;
+    for (std::size_t i = 0; i < extras; ++i) {
+      if (tap.extras[i].warning && extra[i].valid(r) && extra[i].at<bool>(r)) {
+        ++run.tally.rows[tap.extras[i].rule + " (warning)"];
+      }
+    }
+    if (code == 0) continue;
+    const RowStatus& why = statuses_[code];
+    ++run.by_status[code];
+    if (why.outcome == RowOutcome::filtered || why.outcome == RowOutcome::merged) {
+      ++run.tally.rows[why.rule];
+      continue;
+    }
+    SetAside aside;
+    aside.row = source.at<std::int64_t>(r);
+    if (why.expression_rules) {
+      for (std::size_t i = 0; i < extras; ++i) {
+        if (!tap.extras[i].warning && extra[i].valid(r) && extra[i].at<bool>(r)) {
+          aside.violations.push_back(
+              {tap.extras[i].rule, tap.extras[i].column, printable(tap.extras[i].message, 190)});
+        }
+      }
+    } else {
+      aside.violations.push_back({why.rule, why.column, printable(why.message, 190)});
+    }
+    for (const Violation& violation : aside.violations) {
+      ++run.tally.rows[violation.rule];
+      if (why.outcome == RowOutcome::fails_run) run.tally.fatal.insert(violation.rule);
+    }
+    run.set_aside.push_back(std::move(aside));
+  }
+  if (!tap.last) return;
+
+  std::vector<VectorView> columns(output_columns_);
+  for (std::size_t i = 0; i < output_columns_; ++i) columns[i] = view_of(input, 4 + extras + i);
+  std::vector<RuleHit> hits;
+  output_rules_->check(columns, n, {}, hits);
+  if (!hits.empty()) {
+    std::sort(hits.begin(), hits.end(), [](const RuleHit& a, const RuleHit& b) {
+      return a.row != b.row ? a.row < b.row : a.rule < b.rule;
+    });
+    for (std::size_t i = 0; i < hits.size();) {
+      const std::uint32_t row = hits[i].row;
+      SetAside aside;
+      aside.row = source.at<std::int64_t>(row);
+      const bool in = keep[row] && !is_waived(aside.row);
+      for (; i < hits.size() && hits[i].row == row; ++i) {
+        if (!in) continue;
+        const RowRule& rule = output_rules_->rules()[hits[i].rule];
+        if (rule.on_violation == OnViolation::warn) {
+          ++run.tally.rows[rule.id + " (warning)"];
+          continue;
+        }
+        if (rule.on_violation == OnViolation::fail_run) run.tally.fatal.insert(rule.id);
+        ++run.tally.rows[rule.id];
+        aside.violations.push_back(output_rules_->violation(hits[i], columns));
+      }
+      if (aside.violations.empty()) continue;
+      keep[row] = false;
+      ++run.output_quarantined;
+      run.set_aside.push_back(std::move(aside));
+    }
+  }
+  std::vector<std::uint32_t> kept;
+  kept.reserve(n);
+  for (std::uint32_t r = 0; r < n; ++r) {
+    if (keep[r]) kept.push_back(r);
+  }
+  run.rows_out += kept.size();
+  codec_->encode(columns, kept, run.batch);
+  run.batch.flush(run.leaves);
+}
+
+void Engine::check(duckdb_data_chunk input, duckdb_vector output) {
+  const auto n = static_cast<std::uint32_t>(duckdb_data_chunk_get_size(input));
+  bool* keep = static_cast<bool*>(duckdb_vector_get_data(output));
+  if (n == 0) return;
+  StageRun& run = *this->run(view_of(input, 0).at<std::int64_t>(0));
+  const VectorView source = view_of(input, 1);
+  const std::size_t count = context_.columns.size();
+  std::vector<VectorView> columns(count);
+  // After the values, one flag for each column: the cast to the contract's type lost it.
+  std::vector<TypeFault> faults;
+  for (std::size_t i = 0; i < count; ++i) {
+    columns[i] = view_of(input, 2 + i);
+    const VectorView lost = view_of(input, 2 + count + i);
+    for (std::uint32_t r = 0; r < n; ++r) {
+      if (lost.at<bool>(r)) faults.push_back({r, static_cast<std::uint32_t>(i)});
+    }
+  }
+  std::vector<RuleHit> hits;
+  context_.rules->check(columns, n, faults, hits);
+  std::memset(keep, 1, n);
+  run.read.read += n;
+  std::vector<std::uint32_t> suspects;
+  for (const RuleHit& hit : hits) suspects.push_back(hit.row);
+  for (const TypeFault& fault : faults) suspects.push_back(fault.row);
+  for (std::uint32_t r = 0; !context_.duplicates.empty() && r < n; ++r) {
+    if (context_.duplicates.contains(source.at<std::int64_t>(r))) suspects.push_back(r);
+  }
+  std::sort(suspects.begin(), suspects.end());
+  suspects.erase(std::unique(suspects.begin(), suspects.end()), suspects.end());
+  for (const std::uint32_t row : suspects) {
+    QuarantinedRecord bad;
+    const SourceRow id = source.at<std::int64_t>(row);
+    for (const TypeFault& fault : faults) {
+      if (fault.row == row) {
+        bad.violations.push_back(context_.rules->type_violation(fault.column, "value"));
+      }
+    }
+    for (const RuleHit& hit : hits) {
+      if (hit.row != row) continue;
+      const RowRule& rule = context_.rules->rules()[hit.rule];
+      if (rule.on_violation == OnViolation::warn) {
+        ++run.read.tally.rows[rule.id + " (warning)"];
+        continue;
+      }
+      if (rule.on_violation == OnViolation::fail_run) run.read.tally.fatal.insert(rule.id);
+      bad.violations.push_back(context_.rules->violation(hit, columns));
+    }
+    const auto duplicate = context_.duplicates.find(id);
+    if (duplicate != context_.duplicates.end()) {
+      bad.violations.insert(bad.violations.end(), duplicate->second.begin(),
+                            duplicate->second.end());
+    }
+    if (bad.violations.empty()) continue;
+    keep[row] = false;
+    ++run.read.quarantined;
+    std::set<std::string> named;
+    for (const Violation& violation : bad.violations) named.insert(violation.rule);
+    for (const std::string& rule : named) ++run.read.tally.rows[rule];
+    bad.input = input_of(id);
+    bad.row = row_of(id);
+    for (std::size_t i = 0; i < count; ++i) {
+      bad.bytes += fmt::format(
+          "{}{}={}", i == 0 ? "" : "\t", context_.columns[i].name,
+          columns[i].valid(row) ? value_text(columns[i], context_.columns[i].type, row) : "\\N");
+    }
+    if (run.read.quarantine != nullptr) run.read.quarantine->add(bad);
+  }
+}
+
+}  // namespace daybook

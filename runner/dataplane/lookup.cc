@@ -1,0 +1,161 @@
+#include "runner/dataplane/lookup.h"
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "runner/dataplane/csv_splitter.h"
+#include "runner/dataplane/source_parts.h"
+
+namespace daybook {
+namespace {
+
+std::string joined(std::span<const std::string_view> key) {
+  std::string text;
+  for (const std::string_view part : key) {
+    text += fmt::format("{}:", part.size());
+    text += part;
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string read_whole_file(const std::string& path, bool& ok) {
+  std::ifstream in(path, std::ios::binary);
+  ok = static_cast<bool>(in);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::int64_t LookupTable::find(std::span<const std::string_view> key) {
+  const auto found = index_.find(joined(key));
+  return found == index_.end() ? -1 : found->second;
+}
+
+Staged<void> LookupTable::add(std::vector<std::optional<std::string>> key,
+                              std::vector<std::optional<std::string>> values) {
+  std::vector<std::string_view> parts;
+  for (const auto& part : key) {
+    if (!part) return {};  // null equals nothing
+    parts.push_back(*part);
+  }
+  if (!index_.emplace(joined(parts), static_cast<std::int64_t>(rows_.size())).second) {
+    return no_stage(ErrorClass::data, "lookup.duplicate_key", "{}: the key \"{}\" stands twice",
+                    file_.name, printable(parts.empty() ? "" : parts[0]));
+  }
+  rows_.push_back(std::move(values));
+  return {};
+}
+
+Staged<LookupTable> LookupTable::load(const step::Lookup& lookup, const std::string& path,
+                                      const std::string& project, duckdb_connection connection) {
+  LookupTable table;
+  table.file_.name =
+      !project.empty() && path.starts_with(project + "/") ? path.substr(project.size() + 1) : path;
+  bool readable = false;
+  const std::string bytes = read_whole_file(path, readable);
+  if (!readable) {
+    return no_stage(ErrorClass::data, "source.missing", "{}: the lookup file can not be read",
+                    table.file_.name);
+  }
+  table.file_.bytes = bytes.size();
+  table.file_.digest = sha256(bytes_of(bytes));
+  std::vector<std::string> wanted;
+  for (const auto& [ours, theirs] : lookup.on) wanted.push_back(theirs);
+  for (const auto& [theirs, name] : lookup.take) wanted.push_back(theirs);
+  const std::size_t keys = lookup.on.size();
+  const auto add = [&](std::vector<std::optional<std::string>> values) {
+    ++table.file_.records;
+    std::vector<std::optional<std::string>> key(values.begin(),
+                                                values.begin() + static_cast<std::ptrdiff_t>(keys));
+    values.erase(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(keys));
+    return table.add(std::move(key), std::move(values));
+  };
+  const auto malformed = [&](std::uint64_t row) {
+    return no_stage(ErrorClass::data, "lookup.malformed", "{}: record {} is malformed",
+                    table.file_.name, row);
+  };
+
+  if (lookup.from.format == FileFormat::parquet) {
+    std::string list;
+    for (const std::string& name : wanted) {
+      list += fmt::format("{}CAST({} AS VARCHAR)", list.empty() ? "" : ", ", quote_name(name));
+    }
+    auto result = duck_query(
+        connection, fmt::format("SELECT {} FROM read_parquet({})", list, quote_text(path)));
+    if (!result) return std::unexpected(failure_of(result.error(), "reading a lookup"));
+    std::vector<VectorView> views;
+    while (const std::uint32_t n = result->next(views)) {
+      for (std::uint32_t r = 0; r < n; ++r) {
+        std::vector<std::optional<std::string>> values;
+        for (const VectorView& view : views) {
+          values.push_back(view.valid(r) ? std::optional<std::string>(view.at<Text>(r).view())
+                                         : std::nullopt);
+        }
+        if (auto added = add(std::move(values)); !added) return std::unexpected(added.error());
+      }
+    }
+    return table;
+  }
+
+  std::string_view rest = bytes;
+  if (rest.starts_with("\xef\xbb\xbf")) rest.remove_prefix(3);
+  const bool csv = lookup.from.format == FileFormat::csv;
+  const CsvSyntax syntax{lookup.from.csv.delimiter, lookup.from.csv.quote};
+  std::vector<std::size_t> places;
+  std::size_t fields_expected = 0;
+  for (std::uint64_t row = 0; !rest.empty(); ++row) {
+    std::size_t end = rest.size();
+    if (csv) {
+      CsvBoundary boundary;
+      advance_boundary(rest.data(), rest.size(), syntax, best_simd_path(), 1, boundary);
+      if (boundary.records != 0) end = boundary.last_end;
+    } else {
+      end = std::min(rest.size(),
+                     rest.find('\n') == std::string_view::npos ? rest.size() : rest.find('\n') + 1);
+    }
+    std::string_view record = rest.substr(0, end);
+    rest.remove_prefix(end);
+    if (record.ends_with('\n')) record.remove_suffix(1);
+    if (record.ends_with('\r')) record.remove_suffix(1);
+    std::vector<std::optional<std::string>> values;
+    if (!is_text(record)) return malformed(row);
+    if (csv) {
+      const auto fields = split_csv_record(record, syntax);
+      if (!fields) return malformed(row);
+      if (row == 0) {
+        fields_expected = fields->size();
+        for (const std::string& name : wanted) {
+          const auto found = std::find(fields->begin(), fields->end(), name);
+          if (found == fields->end()) {
+            return no_stage(ErrorClass::contract, "lookup.columns", "{}: column \"{}\" is missing",
+                            table.file_.name, name);
+          }
+          places.push_back(static_cast<std::size_t>(found - fields->begin()));
+        }
+        continue;
+      }
+      if (fields->size() != fields_expected) return malformed(row);
+      for (const std::size_t place : places) {
+        const std::string& text = (*fields)[place];
+        values.push_back(text == lookup.from.csv.null_text ? std::nullopt
+                                                           : std::optional<std::string>(text));
+      }
+    } else {
+      const auto json = nlohmann::json::parse(record, nullptr, false);
+      if (!json.is_object()) return malformed(row + 1);
+      for (const std::string& name : wanted) {
+        const auto found = json.find(name);
+        if (found == json.end() || found->is_null()) {
+          values.push_back(std::nullopt);
+        } else {
+          values.push_back(found->is_string() ? found->get<std::string>() : found->dump());
+        }
+      }
+    }
+    if (auto added = add(std::move(values)); !added) return std::unexpected(added.error());
+  }
+  return table;
+}
+
+}  // namespace daybook

@@ -1,0 +1,76 @@
+// One stage() call: opens the inputs, finds what must be known before the rows can stream, runs the
+// steps part by part, and puts the parts together in order.
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+
+#include "ledger/merkle.h"
+#include "runner/dataplane/engine.h"
+#include "runner/dataplane/stage.h"
+
+namespace daybook {
+
+class StageJob {
+ public:
+  StageJob(const StageRequest& request, StageProgress& progress)
+      : request_(request), pipeline_(*request.pipeline), progress_(progress) {}
+  Staged<StageResult> run();
+
+ private:
+  struct PartDone {
+    std::uint64_t read = 0, rows_out = 0;
+    std::vector<Digest> record_leaves, row_leaves;
+    std::vector<std::uint64_t> by_status;
+    std::uint64_t quarantined = 0;
+    RuleTally tally;
+    std::filesystem::path file, quarantine;
+  };
+
+  Staged<void> open_inputs();
+  Staged<void> open_engine();
+  Staged<void> take_overlay();
+  Staged<void> find_duplicates();
+  Staged<void> find_losers();
+  Staged<void> run_parts();
+  Staged<PartDone> run_part(std::size_t part, duckdb_connection connection);
+  Staged<bool> try_part(std::size_t part, bool careful, duckdb_connection connection,
+                        PartDone& done);
+  Staged<void> write_quarantine_of(StageRun& run, PartDone& done);
+  void commit(std::size_t index, PartDone done);
+  Staged<StageResult> finish();
+  Staged<void> finish_counts(StageResult& result);
+  Staged<void> finish_quarantine(StageResult& result);
+  Staged<void> finish_output(StageResult& result);
+  Staged<void> merge_current(StageResult& result);
+  Staged<std::vector<SourceRow>> losers_of(const std::string& query);
+  std::string source_relation(const StageRun& run) const;
+  StepsOptions options_for(const StageRun& run, bool careful, bool taps) const;
+  bool parquet_source() const;
+
+  const StageRequest& request_;
+  const Pipeline& pipeline_;
+  StageProgress& progress_;
+  FileSource source_;
+  std::vector<std::string> files_;
+  std::unique_ptr<SourceParts> parts_;
+  ReadContext context_;
+  std::vector<LookupTable> lookups_;
+  std::unique_ptr<Engine> engine_;
+  DuckDatabase::Limits limits_;
+  std::unique_ptr<DuckDatabase> database_;  // after the engine: its functions point there
+  StepsQuery query_;
+  bool whole_ = false;  // one run over everything
+
+  std::mutex mutex_;
+  std::condition_variable committed_changed_;
+  std::map<std::size_t, PartDone> waiting_;
+  std::size_t committed_ = 0;
+  std::vector<Frontier> record_trees_;
+  Frontier row_tree_;
+  std::vector<PartDone> done_;  // without leaves
+  std::uint64_t rows_out_ = 0;
+};
+
+}  // namespace daybook

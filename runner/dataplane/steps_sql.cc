@@ -1,0 +1,427 @@
+#include "runner/dataplane/steps_sql.h"
+
+#include <algorithm>
+
+namespace daybook {
+namespace {
+
+class StepsBuilder {
+ public:
+  StepsBuilder(const Pipeline& pipeline, const StepsOptions& options, duckdb_connection connection)
+      : pipeline_(pipeline), options_(options), connection_(connection) {
+    query_.statuses.push_back({});
+    query_.taps.emplace_back();
+    for (const Column& column : options.columns) names_.push_back(column.name);
+    from_ = fmt::format("(SELECT {}, __src, CAST(0 AS INTEGER) AS __s FROM {})", data_columns(),
+                        options.source);
+  }
+
+  Staged<StepsQuery> build() {
+    if (pipeline_.contract) expression_rules(*pipeline_.contract);
+    for (std::size_t i = 0; i < pipeline_.steps.size() && !failure_; ++i) {
+      step_ = fmt::format("step {} {}", i + 1, step_name(pipeline_.steps[i]));
+      index_ = i;
+      std::visit([this](const auto& step) { add(step); }, pipeline_.steps[i]);
+    }
+    if (!failure_) output();
+    if (failure_) return std::unexpected(*failure_);
+    return std::move(query_);
+  }
+
+ private:
+  std::string data_columns() const {
+    std::string text;
+    for (const std::string& name : names_) text += (text.empty() ? "" : ", ") + quote_name(name);
+    return text;
+  }
+  std::string extras(std::string_view separator = ", ") const {
+    std::string text;
+    for (std::size_t i = 0; i < query_.taps.back().extras.size(); ++i) {
+      text += fmt::format("{}__x{}", separator, i);
+    }
+    return text;
+  }
+  std::string hidden() const { return "__src, __s" + extras(); }
+
+  std::int32_t status(RowOutcome outcome, std::string rule, std::string column = {},
+                      std::string message = {}) {
+    query_.statuses.push_back({outcome, std::move(rule), std::move(column), std::move(message)});
+    return static_cast<std::int32_t>(query_.statuses.size() - 1);
+  }
+
+  void leave_where(const std::string& condition, std::int32_t code) {
+    from_ = fmt::format(
+        "(SELECT {}, __src, CASE WHEN __s <> 0 THEN __s WHEN {} THEN {} ELSE 0 END AS __s{} FROM "
+        "{})",
+        data_columns(), condition, code, extras(), from_);
+  }
+
+  // The value of an expression, to be used one level up. Careful: rows on which it fails leave.
+  std::string value_of(const std::string& sql, const std::string& column) {
+    const auto code = status(RowOutcome::quarantined, step_, column,
+                             "an expression can not be computed for this record");
+    if (!options_.careful) return "(" + sql + ")";
+    from_ =
+        fmt::format("(SELECT {}, {}, CASE WHEN __s = 0 THEN TRY({{'v': {}}}) END AS __t FROM {})",
+                    data_columns(), hidden(), sql, from_);
+    from_ = fmt::format(
+        "(SELECT {}, __src, CASE WHEN __s = 0 AND __t IS NULL THEN {} ELSE __s END AS __s{}, __t.v "
+        "AS __v FROM {})",
+        data_columns(), code, extras(), from_);
+    return "__v";
+  }
+  std::string truth_of(const std::string& sql) {
+    return value_of(fmt::format("CAST(({}) AS BOOLEAN)", sql), "");
+  }
+
+  void set_column(const std::string& name, const std::string& value) {
+    std::string list;
+    bool found = false;
+    for (const std::string& existing : names_) {
+      list += list.empty() ? "" : ", ";
+      if (existing == name) {
+        list += value + " AS " + quote_name(name);
+        found = true;
+      } else {
+        list += quote_name(existing);
+      }
+    }
+    if (!found) {
+      list += (list.empty() ? "" : ", ") + value + " AS " + quote_name(name);
+      names_.push_back(name);
+    }
+    from_ = fmt::format("(SELECT {}, {} FROM {})", list, hidden(), from_);
+  }
+
+  void add_extra(const std::string& condition, RowExtra extra) {
+    const std::string before = extras();
+    const std::size_t number = query_.taps.back().extras.size();
+    from_ = fmt::format("(SELECT {}, __src, __s{}, (__s = 0 AND {}) AS __x{} FROM {})",
+                        data_columns(), before, condition, number, from_);
+    query_.taps.back().extras.push_back(std::move(extra));
+  }
+
+  void expression_rules(const Contract& contract) {
+    const std::size_t first = query_.taps.back().extras.size();
+    bool fatal = false;
+    for (const RowRule& rule : contract.row_rules) {
+      if (rule.kind != RowRule::Kind::expression) continue;
+      step_ = rule.id;
+      std::string broken = fmt::format("coalesce(NOT {}, false)", truth_of(rule.text));
+      if (options_.has_waived) broken += " AND NOT daybook_waived(__src)";
+      const bool warning = rule.on_violation == OnViolation::warn;
+      fatal |= rule.on_violation == OnViolation::fail_run;
+      add_extra(broken, {rule.id, rule.column, "is not true: " + rule.text, warning});
+    }
+    std::string any;
+    for (std::size_t i = first; i < query_.taps.back().extras.size(); ++i) {
+      if (query_.taps.back().extras[i].warning) continue;
+      any += fmt::format("{}__x{}", any.empty() ? "" : " OR ", i);
+    }
+    if (any.empty()) return;
+    const auto code = status(fatal ? RowOutcome::fails_run : RowOutcome::quarantined, "expression");
+    query_.statuses.back().expression_rules = true;
+    leave_where("(" + any + ")", code);
+  }
+
+  void add(const step::Derive& derive) {
+    for (const auto& [name, expression] : derive.columns) {
+      set_column(name, value_of(expression.sql, name));
+    }
+  }
+  void add(const step::Filter& filter) {
+    const std::string keep = truth_of(filter.keep.sql);
+    leave_where(fmt::format("NOT coalesce({}, false)", keep), status(RowOutcome::filtered, step_));
+  }
+  void add(const step::Select& select) {
+    names_ = select.columns;
+    from_ = fmt::format("(SELECT {}, {} FROM {})", data_columns(), hidden(), from_);
+  }
+  void add(const step::Rename& rename) {
+    std::string list;
+    for (std::string& name : names_) {
+      const auto found = std::find_if(rename.from_to.begin(), rename.from_to.end(),
+                                      [&](const auto& pair) { return pair.first == name; });
+      list += (list.empty() ? "" : ", ") + quote_name(name);
+      if (found == rename.from_to.end()) continue;
+      list += " AS " + quote_name(found->second);
+      name = found->second;
+    }
+    from_ = fmt::format("(SELECT {}, {} FROM {})", list, hidden(), from_);
+  }
+  void add(const step::Dedupe& dedupe) {
+    const bool last = dedupe.keep == step::Dedupe::Keep::last;
+    std::string order = fmt::format("__src {}", last ? "DESC" : "ASC");
+    if (dedupe.order_by) {
+      order = fmt::format("{} {} NULLS LAST, {}", value_of(dedupe.order_by->sql, ""),
+                          last ? "DESC" : "ASC", order);
+    }
+    key_pass(dedupe.key, order, "", status(RowOutcome::merged, step_));
+  }
+
+  void key_pass(const std::vector<std::string>& key, const std::string& order,
+                const std::string& condition, std::int32_t code) {
+    std::string keys;
+    for (const std::string& name : key) keys += (keys.empty() ? "" : ", ") + quote_name(name);
+    const std::size_t number = query_.passes.size();
+    query_.passes.push_back(
+        {fmt::format("SELECT __src FROM (SELECT __src, row_number() OVER (PARTITION BY {} ORDER BY "
+                     "{}) AS __n FROM {} WHERE __s = 0{}) WHERE __n > 1 ORDER BY __src",
+                     keys, order, from_, condition),
+         code});
+    leave_where(fmt::format("daybook_loser({}, __src)", number), code);
+  }
+
+  void add(const step::Lookup& lookup) {
+    std::string keys;
+    for (const auto& [ours, theirs] : lookup.on) {
+      keys += fmt::format(", CAST({} AS VARCHAR)", quote_name(ours));
+    }
+    from_ = fmt::format("(SELECT {}, {}, daybook_find({}{}) AS __f FROM {})", data_columns(),
+                        hidden(), lookups_, keys, from_);
+    std::string list = data_columns();
+    for (std::size_t i = 0; i < lookup.take.size(); ++i) {
+      const std::string& name = lookup.take[i].second;
+      std::string value = fmt::format("daybook_take({}, {}, __f)", lookups_, i);
+      if (pipeline_.schema.size() > index_ + 1) {
+        for (const Column& column : pipeline_.schema[index_ + 1]) {
+          if (column.name == name && column.type.kind != ColumnType::Kind::string) {
+            value = fmt::format("TRY_CAST({} AS {})", value, sql_name(column.type));
+          }
+        }
+      }
+      list += fmt::format(", {} AS {}", value, quote_name(name));
+    }
+    from_ = fmt::format("(SELECT {}, {}, __f FROM {})", list, hidden(), from_);
+    for (const auto& [theirs, name] : lookup.take) names_.push_back(name);
+    ++lookups_;
+    if (lookup.missing == step::Lookup::Missing::null) return;
+    leave_where("__f IS NULL",
+                status(lookup.missing == step::Lookup::Missing::fail ? RowOutcome::fails_run
+                                                                     : RowOutcome::quarantined,
+                       step_, lookup.on.empty() ? "" : lookup.on[0].first,
+                       "is not in " + lookup.from.path));
+  }
+
+  void add(const step::Mask& mask) {
+    for (const std::string& name : mask.columns) {
+      const std::string column = quote_name(name);
+      const std::string text = fmt::format("CAST({} AS VARCHAR)", column);
+      std::string value;
+      switch (mask.method) {
+        case step::Mask::Method::redact:
+          value = fmt::format("CASE WHEN {} IS NULL THEN NULL ELSE '***' END", column);
+          break;
+        case step::Mask::Method::hash: value = fmt::format("sha256({})", text); break;
+        case step::Mask::Method::partial:
+          value = fmt::format(
+              "CASE WHEN length({0}) > 4 THEN repeat('*', length({0}) - 4) || right({0}, 4) ELSE "
+              "repeat('*', length({0})) END",
+              text);
+          break;
+        case step::Mask::Method::null:
+          value = fmt::format("CASE WHEN false THEN {} END", column);
+          break;
+      }
+      set_column(name, value);
+    }
+  }
+  void add(const step::Flag& flag) {
+    const std::string when = truth_of(flag.when.sql);
+    set_column(flag.column, fmt::format("coalesce({}, false)", when));
+  }
+  void add(const step::Assert& check) {
+    const std::string that = truth_of(check.that.sql);
+    const std::string broken = fmt::format("NOT coalesce({}, false)", that);
+    const std::string message = "is not true: " + check.that.sql;
+    if (check.otherwise == step::Assert::Else::warn) {
+      // value_of's column does not outlive the next level; the extra is made at once.
+      add_extra(broken, {check.name, "", message, true});
+      return;
+    }
+    leave_where(broken,
+                status(check.otherwise == step::Assert::Else::fail ? RowOutcome::fails_run
+                                                                   : RowOutcome::quarantined,
+                       check.name, "", message));
+  }
+
+  std::string tap(bool with_columns) const {
+    return fmt::format("daybook_tap(CAST({} AS BIGINT), CAST({} AS BIGINT), __src, __s{}{}{})",
+                       options_.run, query_.taps.size() - 1, extras(),
+                       with_columns && !names_.empty() ? ", " : "",
+                       with_columns ? data_columns() : "");
+  }
+  // Rows that are still in, counted.
+  std::string counted() {
+    if (!options_.taps)
+      return fmt::format("(SELECT {}, __src FROM {} WHERE __s = 0)", data_columns(), from_);
+    return fmt::format(
+        "(SELECT {0}, __src FROM (SELECT {0}, __src, {1} AS __keep FROM {2}) WHERE "
+        "__keep)",
+        data_columns(), tap(false), from_);
+  }
+  void add(const step::Aggregate& aggregate) {
+    query_.streams = false;
+    const std::string rows = counted();
+    query_.taps.emplace_back();
+    names_ = aggregate.by;
+    std::string by = data_columns(), list = by;
+    for (const auto& [name, expression] : aggregate.columns) {
+      list +=
+          fmt::format("{}({}) AS {}", list.empty() ? "" : ", ", expression.sql, quote_name(name));
+      names_.push_back(name);
+    }
+    if (by.empty()) {
+      from_ = fmt::format(
+          "(SELECT * FROM (SELECT {}, coalesce(min(__src), 0) AS __src, CAST(0 AS INTEGER) AS __s, "
+          "count(*) AS __n FROM {}) WHERE __n > 0)",
+          list, rows);
+      from_ = fmt::format("(SELECT {}, __src, __s FROM {})", data_columns(), from_);
+      return;
+    }
+    from_ = fmt::format(
+        "(SELECT {}, min(__src) AS __src, CAST(0 AS INTEGER) AS __s FROM {} GROUP BY {} ORDER BY "
+        "{})",
+        list, rows, by, by);
+  }
+  void add(const step::Sql& sql) {
+    query_.streams = false;
+    const std::string rows = counted();
+    query_.taps.emplace_back();
+    const std::string body = fmt::format("WITH input AS (SELECT {} FROM {}) SELECT * FROM ({})",
+                                         data_columns(), rows, sql.query);
+    auto described = duck_describe(connection_, body);
+    if (!described) {
+      failure_ = failure_of(described.error(), step_);
+      return;
+    }
+    names_.clear();
+    for (const DescribedColumn& column : *described) names_.push_back(column.column.name);
+    // One order for any plan: the query's own where it has one, else by all columns.
+    std::string lower = sql.query;
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    const bool ordered = lower.rfind("order by") != std::string::npos &&
+                         lower.find(')', lower.rfind("order by")) == std::string::npos;
+    from_ = fmt::format(
+        "(SELECT {}, (CAST(1 AS BIGINT) << 62) + row_number() OVER () AS __src, CAST(0 AS INTEGER) "
+        "AS __s FROM ({}{}))",
+        data_columns(), body, ordered ? "" : " ORDER BY ALL");
+  }
+
+  void output() {
+    query_.taps.back().last = true;
+    step_ = "output";
+    auto described =
+        duck_describe(connection_, fmt::format("SELECT {} FROM {}", data_columns(), from_));
+    if (!described) {
+      failure_ = failure_of(described.error(), "the steps");
+      return;
+    }
+    std::vector<Column> columns;
+    std::string list, lost;
+    if (pipeline_.output) {
+      columns = pipeline_.output->columns;
+      for (const Column& column : columns) {
+        const auto have =
+            std::find_if(described->begin(), described->end(),
+                         [&](const DescribedColumn& d) { return d.column.name == column.name; });
+        if (have == described->end()) {
+          failure_ = stage_failure(
+              ErrorClass::definition, "output.columns",
+              fmt::format("the steps give no column \"{}\", which the output contract has",
+                          column.name));
+          return;
+        }
+        append_cast(list, column, have->cast || !(have->column.type == column.type));
+      }
+    } else {
+      for (const DescribedColumn& have : *described) {
+        columns.push_back(have.column);
+        append_cast(list, have.column, have.cast);
+      }
+    }
+    // Casting is two levels: the value, then whether it was lost.
+    std::vector<std::string> old = names_;
+    std::string values, check = "CASE WHEN __s <> 0 THEN __s";
+    std::string names;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      names += fmt::format("{}{}", names.empty() ? "" : ", ", quote_name(columns[i].name));
+    }
+    for (const std::string& name : cast_columns_) {
+      const auto column = std::find_if(columns.begin(), columns.end(),
+                                       [&](const Column& c) { return c.name == name; });
+      const auto code =
+          status(RowOutcome::quarantined, name + ".type", name,
+                 fmt::format("does not fit the output type {}", sql_name(column->type)));
+      values += fmt::format(", {} IS NULL AS {}", quote_name(name), quote_name("__n" + name));
+      check += fmt::format(" WHEN {} IS NULL AND NOT {} THEN {}", quote_name(name),
+                           quote_name("__n" + name), code);
+    }
+    from_ = fmt::format("(SELECT {}, {}{} FROM {})", list, hidden(), values, from_);
+    names_.clear();
+    for (const Column& column : columns) names_.push_back(column.name);
+    if (!cast_columns_.empty()) {
+      from_ = fmt::format("(SELECT {}, __src, {} ELSE 0 END AS __s{} FROM {})", names, check,
+                          extras(), from_);
+    }
+    if (pipeline_.output) {
+      expression_rules(*pipeline_.output);
+      for (const RowRule& rule : pipeline_.output->row_rules) {
+        if (rule.kind != RowRule::Kind::unique) continue;
+        const std::vector<std::string> key =
+            rule.values.empty() ? std::vector<std::string>{rule.column} : rule.values;
+        std::string present;
+        for (const std::string& name : key) present += " AND " + quote_name(name) + " IS NOT NULL";
+        key_pass(key, "__src", present,
+                 status(RowOutcome::quarantined, rule.id, rule.column,
+                        "repeats the key of an earlier record"));
+      }
+    }
+    if (pipeline_.sink.mode == LoadMode::merge && !pipeline_.sink.key.empty()) {
+      key_pass(pipeline_.sink.key, "__src DESC", "", status(RowOutcome::merged, "merge key"));
+    }
+    query_.columns = columns;
+    if (!options_.taps) {
+      query_.sql = fmt::format("SELECT {}, __src FROM {} WHERE __s = 0", data_columns(), from_);
+      return;
+    }
+    query_.sql = fmt::format("SELECT {0} FROM (SELECT {0}, {1} AS __keep FROM {2}) WHERE __keep",
+                             data_columns(), tap(true), from_);
+  }
+  void append_cast(std::string& list, const Column& column, bool cast) {
+    const std::string name = quote_name(column.name);
+    list += list.empty() ? "" : ", ";
+    if (!cast) {
+      list += name;
+      return;
+    }
+    list += fmt::format("TRY_CAST({0} AS {1}) AS {0}", name, sql_name(column.type));
+    cast_columns_.push_back(column.name);
+  }
+
+  const Pipeline& pipeline_;
+  const StepsOptions& options_;
+  duckdb_connection connection_;
+  StepsQuery query_;
+  std::string from_, step_;
+  std::vector<std::string> names_, cast_columns_;
+  std::size_t index_ = 0;
+  int lookups_ = 0;
+  std::optional<StageFailure> failure_;
+};
+
+}  // namespace
+
+bool steps_stream(const Pipeline& pipeline) {
+  return std::none_of(pipeline.steps.begin(), pipeline.steps.end(), [](const Step& step) {
+    return std::holds_alternative<step::Aggregate>(step) || std::holds_alternative<step::Sql>(step);
+  });
+}
+
+Staged<StepsQuery> build_steps(const Pipeline& pipeline, const StepsOptions& options,
+                               duckdb_connection connection) {
+  return StepsBuilder(pipeline, options, connection).build();
+}
+
+}  // namespace daybook
