@@ -53,7 +53,7 @@ std::string identifier_fault(std::string_view name) {
   return "";
 }
 
-std::string quoted(std::string_view name) {
+std::string quote_identifier(std::string_view name) {
   std::string text = "\"";
   for (const char c : name) {
     if (c == '"') text += '"';
@@ -63,7 +63,7 @@ std::string quoted(std::string_view name) {
 }
 
 std::string TableName::quoted() const {
-  return daybook::quoted(schema) + "." + daybook::quoted(table);
+  return quote_identifier(schema) + "." + quote_identifier(table);
 }
 
 std::string TableName::readable() const { return schema + "." + table; }

@@ -15,7 +15,7 @@ inline constexpr std::size_t sql_identifier_bytes_max = 63;
 std::string identifier_fault(std::string_view name);
 
 // `"na""me"`. Requires: identifier_fault(name) is empty.
-std::string quoted(std::string_view name);
+std::string quote_identifier(std::string_view name);
 
 struct TableName {
   std::string schema, table;
