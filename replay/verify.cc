@@ -1,0 +1,261 @@
+#include "replay/verify.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "ledger/codec/event_codec.h"
+#include "ledger/note.h"
+#include "ledger/tile_tree.h"
+#include "ledger/tiles.h"
+#include "replay/checkpoint.h"
+#include "replay/fold.h"
+#include "replay/leaf_batch.h"
+#include "replay/state_bytes.h"
+#include "statemachine/apply.h"
+#include "statemachine/invariants.h"
+
+namespace daybook {
+namespace {
+
+constexpr std::size_t findings_max = 100;
+
+class Verifier {
+ public:
+  Verifier(const Ledger& ledger, const VerifyProgress& progress)
+      : ledger_(ledger), progress_(progress), head_(ledger.head()) {
+    report_.size = head_.size;
+  }
+
+  Result<BookReport> run() {
+    read_entries();
+    if (world_failed_) return std::unexpected(*world_failed_);
+    compare_head();
+    if (folding_)
+      for (const auto& violation : violations(state_))
+        found(no_entry, violation.rule, violation.detail);
+    report_.folded = state_.size;
+    report_.state_root = state_root(state_);
+    check_recorded();
+    check_kept();
+    if (world_failed_) return std::unexpected(*world_failed_);
+    conclude();
+    return report_;
+  }
+
+ private:
+  struct Recorded {
+    EntryIndex at = 0;
+    CheckpointSigned event;
+    bool good = false;  // root and state root
+  };
+
+  void found(EntryIndex index, std::string rule, std::string detail) {
+    ++report_.findings_total;
+    if (index != no_entry) report_.first_bad = std::min(report_.first_bad, index);
+    if (report_.findings.size() < findings_max)
+      report_.findings.push_back({index, std::move(rule), std::move(detail)});
+  }
+
+  // Bytes that are wrong are a finding; a disk that does not answer is not.
+  void failed(EntryIndex index, std::string rule, const Error& error) {
+    if (error.code == Error::Code::corrupt || error.code == Error::Code::newer_version ||
+        error.code == Error::Code::not_found || error.code == Error::Code::invalid)
+      found(index, std::move(rule), error.detail);
+    else
+      world_failed_ = error;
+  }
+
+  // --- one pass over the entries
+
+  void read_entries() {
+    const auto read = ledger_.read(0, head_.size, [&](std::uint64_t index, Bytes bytes) {
+      batch_.add(bytes);
+      fold_entry(index, bytes);
+      if (batch_.full()) hash_batch();
+      return !world_failed_;
+    });
+    hash_batch();
+    if (!read) failed(tree_.size(), "entry", read.error());
+  }
+
+  void hash_batch() {
+    tree_.append(batch_.take(), [&](unsigned level, std::uint64_t index,
+                                    std::span<const Digest> tile) { compare(level, index, tile); });
+    if (progress_) progress_(tree_.size(), head_.size);
+  }
+
+  void compare(unsigned level, std::uint64_t index, std::span<const Digest> tile) {
+    const EntryIndex covers = EntryIndex{1} << (tile_height * level);
+    const auto stored = ledger_.tile(level, index);
+    if (!stored) return failed(index * tile_width * covers, "tree", stored.error());
+    const auto differ = std::ranges::mismatch(*stored, tile).in2;
+    if (differ == tile.end()) return;
+    const auto first = index * tile_width + static_cast<EntryIndex>(differ - tile.begin());
+    found(first * covers, "tree",
+          level == 0
+              ? fmt::format("entry {} does not have the hash in its tile", first)
+              : fmt::format("a tile of level {} does not follow from the tiles below", level));
+  }
+
+  void fold_entry(EntryIndex index, Bytes bytes) {
+    if (!folding_) return;
+    if (auto decoded = decode(bytes, entry_); !decoded) {
+      failed(index, "entry", decoded.error());
+      folding_ = false;  // what follows has no state to be applied to
+      return;
+    }
+    if (!is_canonical(bytes)) found(index, "canonical", "the entry is not in canonical form");
+    for (const auto& violation : violations(state_, entry_))
+      found(index, violation.rule, violation.detail);
+    if (const auto* checkpoint = std::get_if<CheckpointSigned>(&entry_.event)) {
+      Recorded recorded{index, *checkpoint};
+      // Nearly always this entry comes right after what it covers.
+      const bool here = checkpoint->size == state_.size;
+      recorded.good = check_state_root(recorded, here ? &state_ : state_at(checkpoint->size));
+      recorded_.push_back(recorded);
+    }
+    apply(state_, entry_);
+  }
+
+  bool check_state_root(const Recorded& recorded, const State* state) {
+    if (state == nullptr) return false;
+    const Digest reached = state_root(*state);
+    if (reached == recorded.event.state_root) return true;
+    found(recorded.at, "state root",
+          fmt::format("the state of {} entries has digest {}, recorded was {}", recorded.event.size,
+                      hex(reached), hex(recorded.event.state_root)));
+    return false;
+  }
+
+  // A second fold that trails behind; sizes only rise in a good book.
+  const State* state_at(EntryIndex size) {
+    if (size > state_.size) return nullptr;  // a violation already says so
+    if (trailing_.size > size) trailing_ = {};
+    if (auto done = fold_on(trailing_, ledger_, size); !done) {
+      failed(trailing_.size, "entry", done.error());
+      return nullptr;
+    }
+    return &trailing_;
+  }
+
+  // --- afterwards
+
+  void compare_head() {
+    report_.root = tree_.root();
+    if (tree_.size() != head_.size)
+      found(tree_.size(), "tree",
+            fmt::format("{} of {} entries can be read", tree_.size(), head_.size));
+    else if (tree_.root() != head_.root)
+      found(head_.size == 0 ? no_entry : (head_.size - 1) / tile_width * tile_width, "tree",
+            fmt::format("the root is {}, the head says {}", hex(tree_.root()), hex(head_.root)));
+  }
+
+  bool check_root(EntryIndex index, EntryIndex size, const Digest& root) {
+    if (size > head_.size) {
+      found(index, "checkpoint",
+            fmt::format("{} entries were signed, the book has {}", size, head_.size));
+      return false;
+    }
+    const auto reached = ledger_.root_at(size);
+    if (!reached) {
+      failed(index, "checkpoint", reached.error());
+      return false;
+    }
+    if (*reached == root) return true;
+    found(
+        index, "checkpoint",
+        fmt::format("the root of {} entries is {}, signed was {}", size, hex(*reached), hex(root)));
+    return false;
+  }
+
+  void check_recorded() {
+    for (Recorded& recorded : recorded_) {
+      if (!check_root(recorded.at, recorded.event.size, recorded.event.root)) recorded.good = false;
+      if (const auto note = ledger_.get(checkpoint_key(recorded.event.size)); !note) {
+        failed(recorded.at, "checkpoint", note.error());
+        recorded.good = false;
+      }
+      if (recorded.good) ++report_.checkpoints;
+    }
+  }
+
+  void check_kept() {
+    const auto keys = ledger_.keys("checkpoint/");
+    if (!keys) return failed(no_entry, "checkpoint", keys.error());
+    if (keys->empty()) return;
+    const auto log = parse_vkey(state_.log_vkey);
+    if (!log) return failed(no_entry, "checkpoint", log.error());
+    for (const std::string& key : *keys) {
+      const auto note = ledger_.get(key);
+      const auto checkpoint = note ? open_checkpoint(*note, *log) : std::unexpected(note.error());
+      if (!checkpoint) {
+        auto error = checkpoint.error();
+        error.detail = fmt::format("{}: {}", key, error.detail);
+        failed(no_entry, "signature", error);
+        forget(key);
+        continue;
+      }
+      const TreeHead& head = checkpoint->head;
+      if (key != checkpoint_key(head.size)) {
+        found(no_entry, "signature", fmt::format("{} is of {} entries", key, head.size));
+        forget(key);
+      } else if (check_root(head.size < head_.size ? head.size : no_entry, head.size, head.root)) {
+        ++report_.signatures;
+      } else {
+        forget(key);
+      }
+    }
+  }
+
+  // Nothing rests on a checkpoint whose signature is not good.
+  void forget(const std::string& key) {
+    for (Recorded& recorded : recorded_)
+      if (checkpoint_key(recorded.event.size) == key) recorded.good = false;
+  }
+
+  void conclude() {
+    for (const Recorded& recorded : recorded_)
+      if (recorded.good && recorded.event.size <= report_.first_bad)
+        report_.trustworthy = std::max(report_.trustworthy, recorded.event.size);
+  }
+
+  const Ledger& ledger_;
+  const VerifyProgress& progress_;
+  const TreeHead head_;
+  BookReport report_;
+  std::optional<Error> world_failed_;
+  LeafBatch batch_;
+  TileTree tree_;
+  Entry entry_;
+  State state_;
+  State trailing_;
+  bool folding_ = true;
+  std::vector<Recorded> recorded_;
+};
+
+}  // namespace
+
+Result<BookReport> verify_book(const Ledger& ledger, const VerifyProgress& progress) {
+  return Verifier(ledger, progress).run();
+}
+
+std::string BookReport::summary() const {
+  if (good())
+    return fmt::format(
+        "All {} entries are there and in order. Their root is {}; folding them gives the state {}. "
+        "{} recorded checkpoints were reached again and {} signatures are good.",
+        size, hex(root), hex(state_root), checkpoints, signatures);
+  std::string out = fmt::format("{} findings in {} entries. ", findings_total, size);
+  const Finding* first = &findings.front();
+  for (const Finding& finding : findings)
+    if (finding.index < first->index) first = &finding;
+  out += first->index == no_entry
+             ? fmt::format("First: {}. ", first->detail)
+             : fmt::format("First bad entry: {} ({}). ", first->index, first->detail);
+  out += trustworthy == 0
+             ? "No checkpoint vouches for a part of the book."
+             : fmt::format("The first {} entries agree with their signed checkpoint.", trustworthy);
+  return out;
+}
+
+}  // namespace daybook
