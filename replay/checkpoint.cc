@@ -1,6 +1,8 @@
 #include "replay/checkpoint.h"
 
+#include <algorithm>
 #include <charconv>
+#include <optional>
 
 #include "ledger/tile_tree.h"
 #include "ledger/tiles.h"
@@ -19,14 +21,24 @@ Result<TreeHead> recompute(const Ledger& ledger, const TreeHead& last, EntryInde
       sealed, {}, [&](unsigned level, std::uint64_t index) { return ledger.tile(level, index); });
   if (!tree) return std::unexpected(tree.error());
   LeafBatch batch;
+  std::optional<Error> wrong;
+  const auto compare = [&](unsigned level, std::uint64_t index, std::span<const Digest> tile) {
+    const auto stored = ledger.tile(level, index);
+    if (!stored)
+      wrong = stored.error();
+    else if (!std::ranges::equal(*stored, tile))
+      wrong = Error{Error::Code::corrupt,
+                    fmt::format("tile {} of level {} is not what its entries give", index, level)};
+  };
   const auto grow = [&](EntryIndex to) -> Result<void> {
     const auto read = ledger.read(tree->size(), to, [&](std::uint64_t, Bytes entry) {
       batch.add(entry);
-      if (batch.full()) tree->append(batch.take(), {});
-      return true;
+      if (batch.full()) tree->append(batch.take(), compare);
+      return !wrong;
     });
     if (!read) return read;
-    tree->append(batch.take(), {});
+    tree->append(batch.take(), compare);
+    if (wrong) return std::unexpected(*wrong);
     if (tree->size() != to)
       return fail(Error::Code::corrupt, "read {} entries again, not {}", tree->size(), to);
     return {};

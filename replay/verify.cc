@@ -1,7 +1,8 @@
 #include "replay/verify.h"
 
 #include <algorithm>
-#include <charconv>
+#include <map>
+#include <optional>
 
 #include "ledger/codec/event_codec.h"
 #include "ledger/note.h"
@@ -17,7 +18,7 @@
 namespace daybook {
 namespace {
 
-constexpr std::size_t findings_max = 100;
+constexpr std::size_t findings_kept_per_rule = 10;
 
 class Verifier {
  public:
@@ -52,7 +53,7 @@ class Verifier {
   void found(EntryIndex index, std::string rule, std::string detail) {
     ++report_.findings_total;
     if (index != no_entry) report_.first_bad = std::min(report_.first_bad, index);
-    if (report_.findings.size() < findings_max)
+    if (++by_rule_[rule] <= findings_kept_per_rule)
       report_.findings.push_back({index, std::move(rule), std::move(detail)});
   }
 
@@ -223,6 +224,7 @@ class Verifier {
   const VerifyProgress& progress_;
   const TreeHead head_;
   BookReport report_;
+  std::map<std::string, std::uint64_t> by_rule_;
   std::optional<Error> world_failed_;
   LeafBatch batch_;
   TileTree tree_;

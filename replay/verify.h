@@ -32,7 +32,7 @@ struct BookReport {
   // most that many entries whose signature, root and state root are right.
   EntryIndex first_bad = no_entry;
   EntryIndex trustworthy = 0;
-  std::vector<Finding> findings;  // the first hundred, in the order they were met
+  std::vector<Finding> findings;  // the first ten of each rule: one bad entry can break many
   std::uint64_t findings_total = 0;
 
   bool good() const { return findings_total == 0; }

@@ -12,6 +12,8 @@
 
 #include "ledger/codec/event_codec.h"
 #include "ledger/ledger.h"
+#include "ledger/note.h"
+#include "replay/checkpoint.h"
 #include "statemachine/apply.h"
 #include "statemachine/decide.h"
 #include "statemachine/invariants.h"
@@ -24,7 +26,7 @@ class SampleBook {
   State state;
 
   SampleBook() {
-    add(ana(), BookCreated{"daybook.local/sample", "daybook.local/sample+00000000+AQ==", 1});
+    add(ana(), BookCreated{key().name, key().verifier().vkey(), 1});
     boot();
     add(ana(), PrincipalEnrolled{"ben", "ssh-ed25519 AAAA", {"approver"}});
     add(ana(), DefinitionRegistered{DefinitionId{0},
@@ -95,11 +97,27 @@ class SampleBook {
 
   void add(const Actor& actor, Event event) { add(stamped(actor, std::move(event))); }
 
+  // What signs the book's checkpoints.
+  static NoteSigner key() {
+    NoteSigner signer{.name = "daybook.local/sample", .kind = NoteKeyKind::note, .seed = {}};
+    signer.seed.fill(7);
+    return signer;
+  }
+
   static Actor ana() { return {"ana", ActorKind::human, ""}; }
   static Actor ben() { return {"ben", ActorKind::human, ""}; }
   static Actor system() { return {"daybook", ActorKind::system, ""}; }
 
   static Digest digest(std::string_view text) { return sha256(bytes_of(text)); }
+
+  // Appends what is there, signs it, and records that.
+  void checkpoint(Ledger& ledger) {
+    append_to(ledger);
+    const auto event = make_checkpoint(ledger, state, key());
+    if (!event) throw std::runtime_error(event.error().detail);
+    add(system(), *event);
+    append_to(ledger);
+  }
 
   // Everything, or what the ledger does not hold yet.
   void append_to(Ledger& ledger) const {

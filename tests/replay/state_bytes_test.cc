@@ -42,7 +42,8 @@ State wild(std::uint64_t seed) {
     testing::randomize(*state.slots.back().staged, rng);
     state.slots.back().error = ErrorClass::poison;
   }
-  state.checkpoint = CheckpointState{.size = 5, .root = SampleBook::digest("root"), .state_root = {}};
+  state.checkpoint =
+      CheckpointState{.size = 5, .root = SampleBook::digest("root"), .state_root = {}};
   return state;
 }
 
