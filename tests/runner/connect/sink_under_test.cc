@@ -177,8 +177,9 @@ LoadPlan SinkUnderTest::plan(const std::string& partition, Generation generation
   plan.partition = partition;
   plan.generation = generation;
   plan.content = sha256(bytes_of(text));
-  plan.load_id = sha256(bytes_of(fmt::format("{} {} {} {} {}", book, pipeline_name, partition,
-                                             generation, hex(plan.content))));
+  plan.load_id =
+      sha256(bytes_of(fmt::format("{} {} {} {} {} {}", book, pipeline_name, work_.path().string(),
+                                  partition, generation, hex(plan.content))));
   plan.rows = content.size();
   plan.fence = fence;
   plan.mode = mode;

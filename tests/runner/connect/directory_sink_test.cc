@@ -1,0 +1,168 @@
+// What holds for directories alone: names, links, what patterns find, what tidying leaves.
+#include "runner/connect/directory_sink.h"
+
+#include <gmock/gmock.h>
+
+#include <fstream>
+
+#include "runner/connect/slot_store.h"
+#include "tests/runner/connect/sink_under_test.h"
+
+namespace daybook {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+const std::string day = "2022-06-01";
+
+class DirectorySinkTest : public testing::Test {
+ protected:
+  DirectorySinkTest() : sink_(SinkUnderTest::directory()) { sink_->prepare(); }
+  fs::path root() const { return fs::path(sink_->pipeline().project) / "lake/things"; }
+  void load(const LoadPlan& plan) {
+    auto loaded = sink_->open()->load(plan);
+    ASSERT_TRUE(loaded) << loaded.error().detail;
+  }
+  std::vector<fs::path> everything_named_parquet() const {
+    std::vector<fs::path> found;
+    for (const auto& entry : fs::recursive_directory_iterator(root())) {
+      if (entry.path().extension() == ".parquet") found.push_back(entry.path());
+    }
+    return found;
+  }
+
+  std::unique_ptr<SinkUnderTest> sink_;
+};
+
+TEST_F(DirectorySinkTest, ARecursivePatternFindsNoRetainedGeneration) {
+  load(sink_->plan(day, 1, rows(1, 10, "a"), 1));
+  load(sink_->plan(day, 2, rows(1, 10, "b"), 2));
+  for (const fs::path& path : everything_named_parquet()) {
+    EXPECT_EQ(path.parent_path(), root() / day);
+    EXPECT_THAT(path.filename().string(), testing::StartsWith("part-2-"));
+    EXPECT_TRUE(fs::is_regular_file(fs::symlink_status(path)));
+  }
+  EXPECT_THAT(everything_named_parquet(), SizeIs(2));
+}
+
+TEST_F(DirectorySinkTest, EvidenceNamesTheFilesReadersSee) {
+  const LoadPlan plan = sink_->plan(day, 1, rows(1, 10, "a"), 1);
+  auto loaded = sink_->open()->load(plan);
+  ASSERT_TRUE(loaded) << loaded.error().detail;
+  ASSERT_THAT(loaded->files, SizeIs(2));
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(loaded->files[i].digest, plan.files[i].digest);
+    EXPECT_EQ(fs::file_size(root() / loaded->files[i].name), plan.files[i].bytes);
+  }
+  EXPECT_THAT(loaded->evidence, testing::StartsWith("manifest sha256:"));
+}
+
+TEST_F(DirectorySinkTest, CurrentFilesAreThoseThatStand) {
+  load(sink_->plan(day, 1, rows(1, 10, "a"), 1));
+  load(sink_->plan(day, 2, rows(1, 4, "b"), 2));
+  auto files = sink_->open()->current_files("things", day);
+  ASSERT_TRUE(files);
+  std::string text;
+  for (const fs::path& file : *files) {
+    ASSERT_TRUE(file.is_absolute());
+    std::ifstream in(file);
+    text.append(std::istreambuf_iterator<char>(in), {});
+  }
+  EXPECT_EQ(text, "1\tb-1\n2\tb-2\n3\tb-3\n4\tb-4\n");
+  EXPECT_THAT(*sink_->open()->current_files("things", "other"), IsEmpty());
+}
+
+TEST_F(DirectorySinkTest, MergeIsRefusedWhenItWasStagedOverAnotherGeneration) {
+  load(sink_->plan(day, 1, rows(1, 4, "a"), 1, LoadMode::merge));
+  LoadPlan stale = sink_->plan(day, 2, rows(1, 6, "b"), 2, LoadMode::merge);
+  auto refused = sink_->open()->load(stale);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "conflict");
+  stale.replaces = 1;
+  load(stale);
+}
+
+TEST_F(DirectorySinkTest, TidyKeepsTheNewestSupersededGenerationsAndNoLeftovers) {
+  for (Generation n = 1; n <= 5; ++n) load(sink_->plan(day, n, rows(1, 3, "a"), n));
+  const fs::path leftover =
+      root() / ".stage" / slot_name(day) / (hex(sha256(bytes_of("x"))) + ".3");
+  const fs::path alive = root() / ".stage" / slot_name(day) / (hex(sha256(bytes_of("x"))) + ".9");
+  for (const fs::path& path : {leftover, alive}) {
+    fs::create_directories(path);
+    std::ofstream(path / "part-0") << "x";
+  }
+  for (int twice = 0; twice < 2; ++twice) ASSERT_TRUE(sink_->open()->tidy(day, 6));
+  EXPECT_FALSE(fs::exists(leftover));
+  EXPECT_TRUE(fs::exists(alive));
+  std::vector<std::string> kept;
+  for (const auto& entry : fs::directory_iterator(root() / ".daybook" / slot_name(day))) {
+    if (entry.is_directory()) kept.push_back(entry.path().filename().string().substr(0, 1));
+  }
+  EXPECT_THAT(kept, testing::UnorderedElementsAre("3", "4", "5"));
+  auto inventory = sink_->open()->inventory(true);
+  ASSERT_TRUE(inventory);
+  for (const SinkGeneration& each : *inventory) EXPECT_EQ(each.damage, "");
+}
+
+TEST_F(DirectorySinkTest, RefusesKeysAndPathsThatLeaveTheirPlace) {
+  for (const char* partition : {"", ".", "..", ".daybook", "a/b", "a b", "../x"}) {
+    LoadPlan plan = sink_->plan(day, 1, rows(1, 2, "a"), 1);
+    plan.partition = partition;
+    auto refused = sink_->open()->load(plan);
+    ASSERT_FALSE(refused) << partition;
+    EXPECT_EQ(refused.error().error, ErrorClass::definition);
+  }
+  Pipeline pipeline = sink_->pipeline();
+  for (const char* path : {"", "/tmp/x", "../x", "a/../../x"}) {
+    pipeline.sink.to = DirectorySink{FileFormat::csv, path};
+    EXPECT_FALSE(open_sink(pipeline)) << path;
+  }
+  fs::create_directory_symlink("/tmp", fs::path(pipeline.project) / "link");
+  pipeline.sink.to = DirectorySink{FileFormat::csv, "link/x"};
+  auto refused = open_sink(pipeline);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().detail, HasSubstr("symbolic links are refused"));
+}
+
+TEST_F(DirectorySinkTest, FollowsNoLinkSetWhereAPartitionShouldBe) {
+  fs::create_directory_symlink("/tmp", root() / day);
+  EXPECT_FALSE(sink_->open()->load(sink_->plan(day, 1, rows(1, 2, "a"), 1)));
+}
+
+TEST_F(DirectorySinkTest, RefusesAPartitionOfAnotherBook) {
+  load(sink_->plan(day, 1, rows(1, 2, "a"), 1));
+  LoadPlan other = sink_->plan(day, 2, rows(1, 2, "b"), 2);
+  other.origin = "another/book";
+  auto refused = sink_->open()->load(other);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "conflict");
+}
+
+TEST_F(DirectorySinkTest, HasNoRowsToFlag) {
+  Pipeline pipeline = sink_->pipeline();
+  pipeline.sink.compensate = CompensateBy::flag;
+  auto refused = open_sink(pipeline);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().error, ErrorClass::definition);
+}
+
+TEST_F(DirectorySinkTest, RestoresNothingThatWasDamagedMeanwhile) {
+  const LoadPlan first = sink_->plan(day, 1, rows(1, 10, "a"), 1);
+  const LoadPlan second = sink_->plan(day, 2, rows(1, 3, "b"), 2);
+  load(first);
+  load(second);
+  const fs::path kept =
+      root() / ".daybook" / slot_name(day) / generation_directory(1, first.load_id) / "part-0";
+  std::ofstream(kept, std::ios::app) << "more";
+  auto refused = sink_->open()->compensate(sink_->compensation(second, &first, 3));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "conflict");
+  EXPECT_THAT(sink_->visible(), testing::ElementsAreArray(rows(1, 3, "b")));
+}
+
+}  // namespace
+}  // namespace daybook

@@ -1,0 +1,207 @@
+// What holds for tables alone: fit of columns, merge by key, flags, servers that are refused.
+#include "runner/connect/postgres_sink.h"
+
+#include <gmock/gmock.h>
+
+#include "runner/connect/postgres_table.h"
+#include "tests/runner/connect/sink_under_test.h"
+
+namespace daybook {
+namespace {
+
+using testing::ElementsAre;
+using testing::ElementsAreArray;
+using testing::HasSubstr;
+
+const std::string day = "2022-06-01";
+
+SinkResult<void> prepare(const std::string& table, LoadMode mode = LoadMode::replace) {
+  auto sink = open_postgres_sink({shared_cluster().conninfo(), table});
+  if (!sink) return std::unexpected(sink.error());
+  return (*sink)->prepare(test_columns(), mode, {"id"});
+}
+
+TEST(PostgresSink, CreatesTheTableFromTheOutputColumns) {
+  ASSERT_TRUE(prepare("created"));
+  EXPECT_THAT(query("SELECT attname, format_type(atttypid, atttypmod), attnotnull FROM "
+                    "pg_attribute WHERE attrelid = 'created'::regclass AND attnum > 0 ORDER BY "
+                    "attnum"),
+              ElementsAre("id\tinteger\tt", "value\ttext\tf", "_load_id\tbytea\tt"));
+  ASSERT_TRUE(prepare("created"));
+  EXPECT_THAT(query("SELECT count(*) FROM pg_indexes WHERE tablename = 'created'"),
+              ElementsAre("1"));
+}
+
+TEST(PostgresSink, NamesEveryDifferenceOfATargetThatDoesNotFit) {
+  query("CREATE TABLE public.unfit (id date NOT NULL, other int NOT NULL)");
+  auto refused = prepare("unfit");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().error, ErrorClass::definition);
+  for (const char* part :
+       {"column id is date, the output is integer", "column value text is missing",
+        "column _load_id bytea is missing", "column other is NOT NULL without a default"}) {
+    EXPECT_THAT(refused.error().detail, HasSubstr(part));
+  }
+  query(
+      "CREATE TABLE public.fit (id bigint NOT NULL, value varchar(20), more serial, _load_id "
+      "bytea)");
+  EXPECT_TRUE(prepare("fit"));
+}
+
+TEST(PostgresSink, RefusesTargetsThatDoNotSurviveACrash) {
+  query("CREATE UNLOGGED TABLE public.unlogged (id int NOT NULL, value text, _load_id bytea)");
+  auto refused = prepare("unlogged");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "target.unlogged");
+  query("CREATE VIEW public.viewed AS SELECT 1 AS id");
+  EXPECT_FALSE(prepare("viewed"));
+}
+
+TEST(PostgresSink, RefusesAServerWithoutFsync) {
+  auto cluster = PostgresCluster::create({.fsync = false, .settings = {}});
+  ASSERT_TRUE(cluster) << cluster.error().detail;
+  auto sink = open_postgres_sink({(*cluster)->conninfo(), "t"});
+  ASSERT_TRUE(sink);
+  auto refused = (*sink)->prepare(test_columns(), LoadMode::replace, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "fsync");
+}
+
+TEST(PostgresSink, QuotesHostileNames) {
+  query("CREATE TABLE public.victim (id int)");
+  ASSERT_TRUE(prepare(R"(public.x"; DROP TABLE public.victim;--)"));
+  EXPECT_THAT(query("SELECT count(*) FROM public.victim"), ElementsAre("0"));
+  EXPECT_TRUE(prepare("public.select"));
+  EXPECT_FALSE(prepare("public." + std::string(64, 'a')));
+}
+
+TEST(PostgresSink, ALongNameHasATwinOfItsOwn) {
+  ASSERT_TRUE(prepare("public." + std::string(63, 'a')));
+  ASSERT_TRUE(prepare("public." + std::string(62, 'a') + "b"));
+}
+
+TEST(PostgresSink, MovesColumnsOfOthersWithTheRow) {
+  query(
+      "CREATE TABLE public.extended (id int NOT NULL, value text, seen text DEFAULT 'default', "
+      "number int GENERATED ALWAYS AS IDENTITY, twice int GENERATED ALWAYS AS (id * 2) STORED, "
+      "_load_id bytea)");
+  auto under_test = SinkUnderTest::postgres();
+  auto sink = open_postgres_sink({shared_cluster().conninfo(), "extended"});
+  ASSERT_TRUE((*sink)->prepare(test_columns(), LoadMode::replace, {}));
+  const LoadPlan first = under_test->plan(day, 1, rows(1, 3, "a"), 1);
+  const LoadPlan second = under_test->plan(day, 2, rows(1, 3, "b"), 2);
+  ASSERT_TRUE((*sink)->load(first));
+  query("UPDATE public.extended SET seen = 'by hand' WHERE id = 2");
+  const std::string all =
+      "SELECT id, value, seen, number, twice, _load_id FROM public.extended ORDER BY id";
+  const Rows before = query(all);
+  ASSERT_TRUE((*sink)->load(second));
+  auto back = (*sink)->compensate(under_test->compensation(second, &first, 3));
+  ASSERT_TRUE(back) << back.error().detail;
+  EXPECT_EQ(query(all), before);
+}
+
+class PostgresMerge : public testing::Test {
+ protected:
+  PostgresMerge() : sink_(SinkUnderTest::postgres()) { sink_->prepare(LoadMode::merge); }
+  LoadPlan load(const std::string& partition, Generation generation, const Rows& content) {
+    const LoadPlan plan = sink_->plan(partition, generation, content, ++fence_, LoadMode::merge);
+    auto loaded = sink_->open()->load(plan);
+    EXPECT_TRUE(loaded) << loaded.error().detail;
+    return plan;
+  }
+  std::unique_ptr<SinkUnderTest> sink_;
+  EntryIndex fence_ = 0;
+};
+
+TEST_F(PostgresMerge, OverwritesByKeyAndTakesBackInReverseOrder) {
+  const LoadPlan first = load(day, 1, rows(1, 6, "a"));
+  const LoadPlan second = load(day, 2, rows(5, 8, "b"));
+  const LoadPlan third = load("other", 1, rows(8, 9, "c"));
+  EXPECT_THAT(sink_->visible(), ElementsAre("1\ta-1", "2\ta-2", "3\ta-3", "4\ta-4", "5\tb-5",
+                                            "6\tb-6", "7\tb-7", "8\tc-8", "9\tc-9"));
+  auto early = sink_->open()->compensate(sink_->compensation(second, &first, ++fence_));
+  ASSERT_FALSE(early);
+  EXPECT_THAT(early.error().detail, HasSubstr("compensate load " + hex(third.load_id)));
+
+  auto last = sink_->open()->compensate(sink_->compensation(third, nullptr, ++fence_));
+  ASSERT_TRUE(last) << last.error().detail;
+  EXPECT_EQ(last->rows_removed, 2U);
+  EXPECT_EQ(last->rows_restored, 1U);
+  auto then = sink_->open()->compensate(sink_->compensation(second, &first, ++fence_));
+  ASSERT_TRUE(then) << then.error().detail;
+  EXPECT_EQ(then->rows_restored, 2U);
+  EXPECT_THAT(sink_->visible(), ElementsAreArray(rows(1, 6, "a")));
+  auto inventory = sink_->open()->inventory(true);
+  ASSERT_TRUE(inventory);
+  for (const SinkGeneration& each : *inventory) EXPECT_EQ(each.damage, "");
+}
+
+TEST_F(PostgresMerge, RefusesTwoRowsOfOneKey) {
+  auto refused =
+      sink_->open()->load(sink_->plan(day, 1, {"1\ta", "1\tb"}, ++fence_, LoadMode::merge));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "sqlstate.23505");
+  EXPECT_EQ(refused.error().error, ErrorClass::data);
+  EXPECT_FALSE(refused.error().ambiguous);
+}
+
+TEST(PostgresSink, FlagsTheRowsOfALoadAndLeavesThem) {
+  auto under_test = SinkUnderTest::postgres();
+  under_test->prepare();
+  const LoadPlan plan = under_test->plan(day, 1, rows(1, 4, "a"), 1);
+  ASSERT_TRUE(under_test->open()->load(plan));
+  auto flagged = under_test->open()->compensate(
+      under_test->compensation(plan, nullptr, 2, CompensationAction::flag));
+  ASSERT_TRUE(flagged) << flagged.error().detail;
+  EXPECT_EQ(flagged->rows_removed, 0U);
+  EXPECT_THAT(under_test->visible(), ElementsAreArray(rows(1, 4, "a")));
+  const auto sink = std::get<PostgresSink>(under_test->pipeline().sink.to);
+  EXPECT_THAT(query("SELECT count(*) FROM " + sink.table + " WHERE _compensated"),
+              ElementsAre("4"));
+  auto inventory = under_test->open()->inventory(true);
+  ASSERT_TRUE(inventory);
+  EXPECT_EQ(inventory->front().damage, "");
+  EXPECT_TRUE(inventory->front().tombstone);
+}
+
+TEST(PostgresSink, EvidenceNamesTransactionPositionAndCluster) {
+  auto under_test = SinkUnderTest::postgres();
+  under_test->prepare();
+  auto loaded = under_test->open()->load(under_test->plan(day, 1, rows(1, 4, "a"), 1));
+  ASSERT_TRUE(loaded) << loaded.error().detail;
+  const Rows system = query("SELECT system_identifier FROM pg_control_system()");
+  EXPECT_THAT(loaded->evidence,
+              testing::MatchesRegex("xid [0-9]+ lsn [0-9A-F]+/[0-9A-F]+ timeline 1 system " +
+                                    system.front()));
+}
+
+TEST(PostgresSink, SaysThatAServerDoesNotAnswer) {
+  auto under_test = SinkUnderTest::postgres();
+  under_test->prepare();
+  const auto refused = [&] {
+    EXPECT_TRUE(shared_cluster().stop());
+    auto loaded = under_test->open()->load(under_test->plan(day, 1, rows(1, 4, "a"), 1));
+    EXPECT_TRUE(shared_cluster().start());
+    return loaded;
+  }();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().error, ErrorClass::dependency_down);
+  EXPECT_FALSE(refused.error().ambiguous);
+}
+
+TEST(PostgresTypes, TakeOnlyWhatLosesNothing) {
+  const ColumnType text{ColumnType::Kind::string, 0, 0}, small{ColumnType::Kind::int8, 0, 0},
+      amount{ColumnType::Kind::decimal, 12, 2}, real{ColumnType::Kind::float64, 0, 0};
+  EXPECT_TRUE(postgres_fits(text, "character varying(10)"));
+  EXPECT_TRUE(postgres_fits(small, "bigint"));
+  EXPECT_TRUE(postgres_fits(amount, "numeric(12,2)"));
+  EXPECT_TRUE(postgres_fits(amount, "numeric"));
+  EXPECT_FALSE(postgres_fits(amount, "numeric(12,1)"));
+  EXPECT_FALSE(postgres_fits(amount, "double precision"));
+  EXPECT_FALSE(postgres_fits(real, "real"));
+  EXPECT_FALSE(postgres_fits(small, "text"));
+}
+
+}  // namespace
+}  // namespace daybook
