@@ -17,7 +17,7 @@ std::string format_key(const NoteSigner& signer) {
 }  // namespace
 
 Result<NoteSigner> create_signing_key(FileSystem& files, const std::string& path,
-                                      const std::string& name, const Entropy& entropy) {
+                                      const std::string& name, const RandomBytes& entropy) {
   NoteSigner signer{name, NoteKeyKind::note, {}};
   entropy(std::as_writable_bytes(std::span(signer.seed)));
   if (const auto valid = parse_vkey(signer.verifier().vkey()); !valid) {

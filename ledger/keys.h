@@ -12,11 +12,11 @@
 namespace daybook {
 
 // Fills the span with unpredictable bytes: the seam for randomness.
-using Entropy = std::function<void(std::span<std::byte>)>;
+using RandomBytes = std::function<void(std::span<std::byte>)>;
 
 // Durable when it returns; conflict where the file exists.
 Result<NoteSigner> create_signing_key(FileSystem& files, const std::string& path,
-                                      const std::string& name, const Entropy& entropy);
+                                      const std::string& name, const RandomBytes& entropy);
 // invalid where others than the owner may read or write the file.
 Result<NoteSigner> load_signing_key(FileSystem& files, const std::string& path);
 

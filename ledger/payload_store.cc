@@ -84,15 +84,19 @@ bool unseal(const Secret& secret, std::uint64_t piece, Last last, std::span<std:
          EVP_DecryptFinal_ex(context.get(), octets(tag), &n) == 1;
 }
 
+std::string draft_in(const std::string& folder, const std::string& draft) {
+  return folder + "/" + draft + ".new";
+}
+
 class Writer : public PayloadWriter {
  public:
-  Writer(FileSystem& files, std::string payloads, PayloadRef ref, const Secret& secret,
-         std::string path, std::unique_ptr<File> file)
+  Writer(FileSystem& files, std::string payloads, std::string keys, std::string draft,
+         const Secret& secret, std::unique_ptr<File> file)
       : files_(files),
         payloads_(std::move(payloads)),
-        ref_(ref),
+        keys_(std::move(keys)),
+        draft_(std::move(draft)),
         secret_(secret),
-        path_(std::move(path)),
         file_(std::move(file)),
         sealed_(piece_bytes + tag_bytes) {
     digest_.update(secret.salt);
@@ -113,12 +117,18 @@ class Writer : public PayloadWriter {
     return {};
   }
 
-  Result<PayloadRef> finish() override {
+  Result<PayloadAddress> finish() override {
     if (const auto done = put_piece(Last::yes); !done) return std::unexpected(done.error());
     if (const auto done = file_->sync(); !done) return std::unexpected(done.error());
     ref_.digest = digest_.finish();
-    if (const auto done = files_.rename(path_, payloads_ + "/" + hex(ref_.digest)); !done) {
-      return std::unexpected(done.error());
+    // The key before the payload: a payload that is there can be read.
+    for (const std::string& folder : {keys_, payloads_}) {
+      const auto done = files_.rename(draft_in(folder, draft_), folder + "/" + hex(ref_.digest));
+      if (!done) return std::unexpected(done.error());
+      if (folder == keys_) {
+        if (const auto synced = files_.sync_dir(keys_); !synced)
+          return std::unexpected(synced.error());
+      }
     }
     if (const auto done = files_.sync_dir(payloads_); !done) return std::unexpected(done.error());
     return ref_;
@@ -136,9 +146,10 @@ class Writer : public PayloadWriter {
 
   FileSystem& files_;
   std::string payloads_;
-  PayloadRef ref_;
+  std::string keys_;
+  std::string draft_;  // name of both files until the digest is known
+  PayloadAddress ref_;
   Secret secret_;
-  std::string path_;
   std::unique_ptr<File> file_;
   Sha256 digest_;
   std::uint64_t piece_ = 0;
@@ -146,14 +157,14 @@ class Writer : public PayloadWriter {
   std::vector<std::byte> sealed_;
 };
 
-std::string key_path(const std::string& keys, const PayloadRef& ref) {
-  return keys + "/" + hex(std::as_bytes(std::span(ref.key_id)));
+std::string key_path(const std::string& keys, const PayloadAddress& ref) {
+  return keys + "/" + hex(ref.digest);
 }
 
 }  // namespace
 
 Result<PayloadStore> PayloadStore::open(FileSystem& files, const std::string& book,
-                                        Entropy entropy) {
+                                        RandomBytes entropy) {
   for (const char* name : {"/payloads", "/keys", "/keys/payloads"}) {
     if (const auto made = files.make_dir(book + name); !made) {
       return std::unexpected(made.error());
@@ -166,47 +177,51 @@ Result<PayloadStore> PayloadStore::open(FileSystem& files, const std::string& bo
 }
 
 Result<std::unique_ptr<PayloadWriter>> PayloadStore::begin() {
-  PayloadRef ref;
   Secret secret;
-  entropy_(std::as_writable_bytes(std::span(ref.key_id)));
+  std::array<std::byte, 16> name;
+  entropy_(name);
+  const std::string draft = hex(name);
   entropy_(secret.key);
   entropy_(secret.salt);
   std::array<std::byte, 64> stored;
   std::ranges::copy(secret.key, stored.begin());
   std::ranges::copy(secret.salt, stored.begin() + 32);
-  const auto kept = replace_file(*files_, key_path(keys_, ref), stored);
+  const auto kept = replace_file(*files_, draft_in(keys_, draft), stored);
   OPENSSL_cleanse(stored.data(), stored.size());
   if (!kept) return std::unexpected(kept.error());
-  const std::string path = payloads_ + "/" + hex(std::as_bytes(std::span(ref.key_id))) + ".new";
-  auto file = files_->open(path, FileSystem::Open::create_new);
+  auto file = files_->open(draft_in(payloads_, draft), FileSystem::Open::create_new);
   if (!file) return std::unexpected(file.error());
-  return std::make_unique<Writer>(*files_, payloads_, ref, secret, path, std::move(*file));
+  return std::make_unique<Writer>(*files_, payloads_, keys_, draft, secret, std::move(*file));
 }
 
-Result<PayloadRef> PayloadStore::put(Bytes plaintext) {
+Result<PayloadAddress> PayloadStore::put(Bytes plaintext) {
   const auto writer = begin();
   if (!writer) return std::unexpected(writer.error());
   if (const auto done = (*writer)->write(plaintext); !done) return std::unexpected(done.error());
   return (*writer)->finish();
 }
 
-Result<PayloadRef> PayloadStore::put_file(const std::string& path) {
+Result<PayloadAddress> PayloadStore::put_file(const std::string& path, Digest* plain_digest) {
   const auto source = files_->open(path, FileSystem::Open::read);
   if (!source) return std::unexpected(source.error());
   const auto writer = begin();
   if (!writer) return std::unexpected(writer.error());
   std::vector<std::byte> piece(piece_bytes);
+  Sha256 plain;
   for (std::uint64_t offset = 0;; offset += piece.size()) {
     const auto got = (*source)->read_at(offset, piece);
     if (!got) return std::unexpected(got.error());
+    if (plain_digest != nullptr) plain.update(Bytes(piece).first(*got));
     if (const auto done = (*writer)->write(Bytes(piece).first(*got)); !done) {
       return std::unexpected(done.error());
     }
-    if (*got < piece.size()) return (*writer)->finish();
+    if (*got < piece.size()) break;
   }
+  if (plain_digest != nullptr) *plain_digest = plain.finish();
+  return (*writer)->finish();
 }
 
-Result<void> PayloadStore::read(const PayloadRef& ref, const Visit& visit) const {
+Result<void> PayloadStore::read(const PayloadAddress& ref, const Visit& visit) const {
   const auto key_file = files_->open(key_path(keys_, ref), FileSystem::Open::read);
   if (!key_file) return std::unexpected(key_file.error());
   Result<std::string> stored = read_whole(**key_file);
@@ -247,7 +262,7 @@ Result<void> PayloadStore::read(const PayloadRef& ref, const Visit& visit) const
   return {};
 }
 
-Result<std::string> PayloadStore::get(const PayloadRef& ref) const {
+Result<std::string> PayloadStore::get(const PayloadAddress& ref) const {
   std::string content;
   const auto done = read(ref, [&](Bytes piece) -> Result<void> {
     content.append(reinterpret_cast<const char*>(piece.data()), piece.size());
@@ -257,11 +272,11 @@ Result<std::string> PayloadStore::get(const PayloadRef& ref) const {
   return content;
 }
 
-bool PayloadStore::contains(const PayloadRef& ref) const {
+bool PayloadStore::contains(const PayloadAddress& ref) const {
   return files_->exists(key_path(keys_, ref)) && files_->exists(payloads_ + "/" + hex(ref.digest));
 }
 
-Result<void> PayloadStore::erase(const PayloadRef& ref) {
+Result<void> PayloadStore::erase(const PayloadAddress& ref) {
   const std::string path = key_path(keys_, ref);
   if (files_->exists(path)) {
     const auto file = files_->open(path, FileSystem::Open::write);

@@ -4,11 +4,10 @@
 // `<book>/payloads/<digest>`: for each 1 MiB of plaintext (the last piece is shorter, maybe empty)
 // its AES-256-GCM ciphertext || tag[16]. Nonce: u64 big-endian piece number | 0 0 0 | 1 on the last
 // piece, else 0; so pieces can not be moved, dropped or cut off.
-// `<book>/keys/payloads/<key id>`: key[32] || salt[32], one for each payload, never used again.
+// `<book>/keys/payloads/<digest>`: key[32] || salt[32], one for each payload, never used again.
 // Files are 0600, synced, and only then renamed to their names.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -21,11 +20,10 @@
 
 namespace daybook {
 
-struct PayloadRef {
+struct PayloadAddress {
   Digest digest{};           // SHA-256(salt || plaintext)
   std::uint64_t length = 0;  // of the plaintext, bytes
-  std::array<std::uint8_t, 16> key_id{};
-  bool operator==(const PayloadRef&) const = default;
+  bool operator==(const PayloadAddress&) const = default;
 };
 
 // One payload on its way in, in memory that does not grow with it. Dropped without finish(), it
@@ -35,32 +33,33 @@ class PayloadWriter {
   virtual ~PayloadWriter() = default;
   virtual Result<void> write(Bytes data) = 0;
   // The payload and its key are on stable storage when this returns. Once.
-  virtual Result<PayloadRef> finish() = 0;
+  virtual Result<PayloadAddress> finish() = 0;
 };
 
 // Any thread may use a store; a writer belongs to one.
 class PayloadStore {
  public:
   // Makes the folders below `book` where they are absent. `files` and `entropy` outlive the store.
-  static Result<PayloadStore> open(FileSystem& files, const std::string& book, Entropy entropy);
+  static Result<PayloadStore> open(FileSystem& files, const std::string& book, RandomBytes entropy);
 
   Result<std::unique_ptr<PayloadWriter>> begin();
-  Result<PayloadRef> put(Bytes plaintext);
-  Result<PayloadRef> put_file(const std::string& path);
+  Result<PayloadAddress> put(Bytes plaintext);
+  // `plain_digest`, where given, receives SHA-256 of the bytes as they were read.
+  Result<PayloadAddress> put_file(const std::string& path, Digest* plain_digest = nullptr);
 
   // Calls `visit` with each piece, authenticated, in order. When this succeeds the whole payload
   // was what `ref` says; on `corrupt` throw away what came. not_found after erase.
   using Visit = std::function<Result<void>(Bytes piece)>;
-  Result<void> read(const PayloadRef& ref, const Visit& visit) const;
-  Result<std::string> get(const PayloadRef& ref) const;
-  bool contains(const PayloadRef& ref) const;  // and its key
+  Result<void> read(const PayloadAddress& ref, const Visit& visit) const;
+  Result<std::string> get(const PayloadAddress& ref) const;
+  bool contains(const PayloadAddress& ref) const;  // and its key
 
   // Overwrites and removes the key, then removes the payload. Durable when this returns; success
   // where it was erased before. What backups and the medium itself keep is outside its reach.
-  Result<void> erase(const PayloadRef& ref);
+  Result<void> erase(const PayloadAddress& ref);
 
  private:
-  PayloadStore(FileSystem& files, const std::string& book, Entropy entropy)
+  PayloadStore(FileSystem& files, const std::string& book, RandomBytes entropy)
       : files_(&files),
         payloads_(book + "/payloads"),
         keys_(book + "/keys/payloads"),
@@ -69,7 +68,7 @@ class PayloadStore {
   FileSystem* files_;
   std::string payloads_;
   std::string keys_;
-  Entropy entropy_;
+  RandomBytes entropy_;
 };
 
 }  // namespace daybook

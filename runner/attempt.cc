@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "ledger/payload_store.h"
+#include "runner/connect/sink.h"
 
 namespace daybook {
 
@@ -81,7 +82,7 @@ std::expected<AttemptOutcome, StageFailure> execute_attempt(const AttemptWork& w
       fs::path file = fs::path(work.pipeline->project) / input.name;
       if (!fs::exists(file, error)) file = work.directory / input.name;  // a captured query
       Digest copied{};
-      const auto kept = work.payloads->put_file(file, &copied);
+      const auto kept = work.payloads->put_file(file.string(), &copied);
       if (!kept) return std::unexpected(storage_failure("keeping the input", kept.error()));
       if (copied != input.digest)
         return std::unexpected(
@@ -90,14 +91,14 @@ std::expected<AttemptOutcome, StageFailure> execute_attempt(const AttemptWork& w
                          .fingerprint = "source.changed",
                          .detail = fmt::format("{} changed while it was read", input.name),
                          .classified_by = "input digest"});
-      input.copy = *kept;
+      input.copy = as_ref(*kept);
     }
   }
   if (!out.result.quarantine_file.empty()) {
-    const auto kept = work.payloads->put_file(out.result.quarantine_file, nullptr);
+    const auto kept = work.payloads->put_file(out.result.quarantine_file.string(), nullptr);
     if (!kept)
       return std::unexpected(storage_failure("keeping the quarantined records", kept.error()));
-    out.quarantine = *kept;
+    out.quarantine = as_ref(*kept);
   }
   return out;
 }

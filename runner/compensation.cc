@@ -140,7 +140,7 @@ asio::awaitable<std::expected<CompensationId, Refusal>> propose_compensation(
   ProposeCompensation command{.action = plan.action,
                               .steps = {},
                               .plan = plan.digest,
-                              .text = *text,
+                              .text = as_ref(*text),
                               .approvals = plan.approvals,
                               .reason = std::move(reason)};
   for (const CompensationStepPlan& step : plan.steps) command.steps.push_back(step.step);
@@ -158,7 +158,7 @@ Result<std::string> approval_text(Keeper& keeper, ApprovalId id) {
     const CompensationState* compensation = state.find(approval->compensation);
     if (compensation == nullptr)
       return fail(Error::Code::corrupt, "approval {} is about nothing", id);
-    auto kept = keeper.payloads().get(compensation->text);
+    auto kept = keeper.payloads().get(as_address(compensation->text));
     if (!kept) return std::unexpected(kept.error());
     text = std::move(*kept);
   } else {

@@ -32,7 +32,7 @@ boost::asio::awaitable<Result<DefinitionId>> register_definition(Keeper& keeper,
   const Command command = RegisterDefinition{.pipeline = pipeline.name,
                                              .version = pipeline.version,
                                              .digest = pipeline.digest,
-                                             .files = *files,
+                                             .files = as_ref(*files),
                                              .owner = pipeline.owner};
   const auto answer = co_await keeper.ask(std::move(actor), command);
   if (!answer) co_return fail(Error::Code::conflict, "{}", answer.error().detail);
@@ -43,7 +43,7 @@ Result<std::shared_ptr<const Pipeline>> DefinitionCache::get(DefinitionId id) {
   if (const auto known = known_.find(id); known != known_.end()) return known->second;
   const DefinitionState* definition = keeper_.state().find_definition(id);
   if (definition == nullptr) return fail(Error::Code::not_found, "there is no definition {}", id);
-  const auto text = keeper_.payloads().get(definition->files);
+  const auto text = keeper_.payloads().get(as_address(definition->files));
   if (!text) return std::unexpected(text.error());
   const auto json = nlohmann::json::parse(*text, nullptr, false);
   if (!json.is_object() || json.value("format", 0) != 1)

@@ -73,44 +73,205 @@ Keeper::Keeper(BookPaths paths, Executor& executor, Clock& clock, Entropy& entro
 
 Keeper::~Keeper() = default;
 
+namespace {
+
+RocksdbLedgerOptions ledger_options(const BookPaths& paths, const BookConfig& config) {
+  const std::filesystem::path anchor(config.anchor);
+  return {.anchor_path = (anchor.is_absolute() ? anchor : paths.root / anchor).string()};
+}
+
+// Where storage fails there is one recovery path, and it runs at the next start.
+[[noreturn]] void storage_failed(const Error& error) {
+  std::fprintf(stderr,
+               "daybook: the book can not be written: %s\n"
+               "daybook: stopped here; nothing acknowledged is lost, and the next start recovers\n",
+               error.detail.c_str());
+  std::fflush(stderr);
+  std::_Exit(10);
+}
+
+}  // namespace
+
 Result<void> Keeper::create(const BookPaths& paths, BookConfig config, Executor& executor,
                             Clock& clock, Entropy& entropy, const Actor& actor) {
+  LedgerId id;
+  entropy.fill(std::as_writable_bytes(std::span(id)));
+  if (config.origin.empty())
+    config.origin = "daybook.local/" + hex(std::as_bytes(std::span(id)).first(8));
+  if (config.anchor.empty()) config.anchor = "anchor";
+  // The ledger first: it refuses a folder that holds anything.
+  if (const auto made = create_ledger(paths.root.string(), id, ledger_options(paths, config));
+      !made)
+    return made;
   std::error_code error;
-  if (std::filesystem::exists(paths.root, error) && !std::filesystem::is_empty(paths.root, error))
-    return std::unexpected(Error{Error::Code::conflict,
-                                 fmt::format("{} exists and is not empty", paths.root.string()),
-                                 "a book is made in a new folder; nothing was changed"});
-  std::filesystem::create_directories(paths.root, error);
-  if (!error) std::filesystem::permissions(paths.root, std::filesystem::perms::owner_all, error);
-  if (error) return fail(Error::Code::io, "{}: {}", paths.root.string(), error.message());
   for (const auto& folder : {paths.keys(), paths.payloads(), paths.staging()}) {
     std::filesystem::create_directories(folder, error);
-    if (!error) std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
+    if (!error)
+      std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
     if (error) return fail(Error::Code::io, "{}: {}", folder.string(), error.message());
   }
-  if (config.origin.empty()) {
-    std::array<std::byte, 8> id;
-    entropy.fill(id);
-    config.origin = "daybook.local/" + hex(id);
-  }
-  if (config.anchor.empty()) config.anchor = "anchor";
-  const EntropySource random = [&](std::span<std::byte> out) { entropy.fill(out); };
-  const auto key = SigningKey::create(paths.log_key(), config.origin, random);
+  const auto key =
+      create_signing_key(posix_file_system(), paths.log_key().string(), config.origin,
+                         [&](std::span<std::byte> out) { entropy.fill(out); });
   if (!key) return std::unexpected(key.error());
-  if (const auto made = RocksdbLedger::create(paths.root, ledger_options(paths, config)); !made)
-    return std::unexpected(made.error());
   // Written last: a folder without it is not a book yet.
   if (const auto written = write_config(paths, config); !written) return written;
 
   Keeper keeper(paths, executor, clock, entropy);
-  auto ledger = RocksdbLedger::open(paths.root, ledger_options(paths, config));
+  auto ledger = RocksdbLedger::open(paths.root.string(), ledger_options(paths, config));
   if (!ledger) return std::unexpected(ledger.error());
   keeper.ledger_ = std::move(*ledger);
-  keeper.config_ = config;
   const auto answer =
-      keeper.ask_now(actor, CreateBook{.origin = config.origin, .log_vkey = key->vkey()});
+      keeper.ask_now(actor, CreateBook{.origin = config.origin, .log_vkey = key->verifier().vkey()});
   DAYBOOK_ASSERT(answer.has_value(), "a new book refuses its first entry");
   return {};
+}
+
+Result<std::unique_ptr<Keeper>> Keeper::open(const BookPaths& paths, Executor& executor,
+                                             Clock& clock, Entropy& entropy) {
+  auto config = read_config(paths);
+  if (!config) return std::unexpected(config.error());
+  std::unique_ptr<Keeper> keeper(new Keeper(paths, executor, clock, entropy));
+  keeper->config_ = *config;
+  auto ledger = RocksdbLedger::open(paths.root.string(), ledger_options(paths, *config));
+  if (!ledger) return std::unexpected(ledger.error());
+  keeper->ledger_ = std::move(*ledger);
+  auto payloads = PayloadStore::open(posix_file_system(), paths.root.string(),
+                                     [&](std::span<std::byte> out) { entropy.fill(out); });
+  if (!payloads) return std::unexpected(payloads.error());
+  keeper->payloads_ = std::make_unique<PayloadStore>(std::move(*payloads));
+  auto state = fold(*keeper->ledger_, keeper->ledger_->head().size);
+  if (!state) return std::unexpected(state.error());
+  keeper->state_ = std::move(*state);
+
+  // What earlier processes staged and did not load is staged anew.
+  std::error_code ignored;
+  for (const auto& left : std::filesystem::directory_iterator(paths.staging(), ignored))
+    std::filesystem::remove_all(left.path(), ignored);
+  const auto booted = keeper->ask_now(system_actor(), Boot{.version = DAYBOOK_VERSION});
+  if (!booted) return fail(Error::Code::corrupt, "{}", booted.error().detail);
+  return keeper;
+}
+
+Answer Keeper::decide_and_apply(const Actor& actor, const Command& command) {
+  const Context context{.now = std::max(clock_.wall(), state_.now), .actor = actor};
+  Decision decision = decide(state_, context, command);
+  if (!decision) {
+    const Refusal& refusal = decision.error();
+    if (actor.kind != ActorKind::system && refusal.code != Refusal::Code::already &&
+        refusal.code != Refusal::Code::no_book) {
+      std::vector<Event> events = {CommandRefused{.command = std::string(command_name(command)),
+                                                  .refusal = std::string(name(refusal.code)),
+                                                  .detail = refusal.detail.substr(
+                                                      0, limits::text_bytes_max)}};
+      append(actor, events);
+    }
+    return std::unexpected(refusal);
+  }
+  Accepted accepted{.first = state_.size, .events = *decision};
+  append(actor, *decision);
+  return accepted;
+}
+
+void Keeper::append(const Actor& actor, std::vector<Event>& events) {
+  for (Event& event : events) {
+    const Links from = links(state_, event);
+    Entry entry{.envelope = {.recorded_at = std::max(clock_.wall(), state_.now),
+                             .correlation = from.correlation,
+                             .cause = from.cause,
+                             .actor = actor,
+                             .epoch = state_.epoch},
+                .event = std::move(event)};
+    if (const auto* booted = std::get_if<Booted>(&entry.event)) entry.envelope.epoch = booted->epoch;
+    const auto broken = violations(state_, entry);
+    DAYBOOK_ASSERT(broken.empty(), "{}: {}", broken.front().rule, broken.front().detail);
+    apply(state_, entry);
+    waiting_.push_back(std::move(entry));
+  }
+}
+
+void Keeper::flush() {
+  flush_posted_ = false;
+  if (!waiting_.empty()) {
+    std::vector<std::vector<std::byte>> encoded;
+    encoded.reserve(waiting_.size());
+    for (const Entry& entry : waiting_) encoded.push_back(encode(entry));
+    const std::vector<Bytes> group(encoded.begin(), encoded.end());
+    const EntryIndex first = ledger_->head().size;
+    const auto head = ledger_->append(group);
+    if (!head) storage_failed(head.error());
+    DAYBOOK_ASSERT(head->size == state_.size, "the ledger holds {} entries, the state {}",
+                   head->size, state_.size);
+    const std::vector<Entry> durable = std::exchange(waiting_, {});
+    for (std::size_t i = 0; i < durable.size(); ++i)
+      for (const auto& observer : observers_) observer(first + i, durable[i]);
+  }
+  for (auto& waiter : std::exchange(waiters_, {})) waiter();
+}
+
+asio::awaitable<Answer> Keeper::ask(Actor actor, Command command) {
+  Answer answer = decide_and_apply(actor, command);
+  co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(
+      [this](auto handler) {
+        waiters_.push_back([handler = std::move(handler)]() mutable { std::move(handler)(); });
+        if (std::exchange(flush_posted_, true)) return;
+        asio::post(executor_.loop(), [this] { flush(); });
+      },
+      asio::use_awaitable);
+  co_return answer;
+}
+
+Answer Keeper::ask_now(const Actor& actor, const Command& command) {
+  Answer answer = decide_and_apply(actor, command);
+  flush();
+  return answer;
+}
+
+Result<void> Keeper::checkpoint() {
+  flush();
+  if (state_.checkpoint && state_.checkpoint->at + 1 == state_.size) return {};
+  const auto key = load_signing_key(posix_file_system(), paths_.log_key().string());
+  if (!key) return std::unexpected(key.error());
+  const auto signed_now = make_checkpoint(*ledger_, state_, *key);
+  if (!signed_now) return std::unexpected(signed_now.error());
+  const auto broken = violations(state_);
+  DAYBOOK_ASSERT(broken.empty(), "{}: {}", broken.front().rule, broken.front().detail);
+  const auto recorded =
+      ask_now(system_actor(), RecordCheckpoint{.size = signed_now->size,
+                                               .root = signed_now->root,
+                                               .state_root = signed_now->state_root});
+  if (!recorded && recorded.error().code != Refusal::Code::already)
+    return fail(Error::Code::conflict, "{}", recorded.error().detail);
+  return {};
+}
+
+Result<void> Keeper::remember(std::string_view key, std::string_view value) {
+  return ledger_->put(key, bytes_of(value));
+}
+
+void Keeper::observe(std::function<void(EntryIndex, const Entry&)> observer) {
+  observers_.push_back(std::move(observer));
+}
+
+Result<Entry> Keeper::entry(EntryIndex index) const {
+  Result<Entry> found = fail(Error::Code::not_found, "there is no entry {}", index);
+  if (index >= ledger_->head().size) return found;
+  const auto read = ledger_->read(index, index + 1, [&](EntryIndex, Bytes bytes) {
+    found = decode(bytes);
+    return true;
+  });
+  if (!read) return std::unexpected(read.error());
+  return found;
+}
+
+PayloadRef as_ref(const PayloadAddress& address) { return {address.digest, address.length}; }
+PayloadAddress as_address(const PayloadRef& ref) { return {ref.digest, ref.bytes}; }
+
+Actor local_actor() {
+  const struct passwd* user = ::getpwuid(::geteuid());
+  return {.principal = user != nullptr ? user->pw_name : fmt::format("uid-{}", ::geteuid()),
+          .kind = ActorKind::human,
+          .on_behalf_of = {}};
 }
 
 }  // namespace daybook

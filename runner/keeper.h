@@ -21,6 +21,11 @@
 namespace daybook {
 
 class PayloadStore;
+struct PayloadAddress;
+
+// The book's events and the payload store name the same thing; neither knows the other.
+PayloadRef as_ref(const PayloadAddress& address);
+PayloadAddress as_address(const PayloadRef& ref);
 
 struct Accepted {
   EntryIndex first = 0;  // index of events[0]
@@ -91,6 +96,6 @@ class Keeper {
 // Who the person at this terminal is: the name of the effective user.
 Actor local_actor();
 
-inline Actor system_actor() { return {.principal = "daybook", .kind = ActorKind::system}; }
+inline Actor system_actor() { return {.principal = "daybook", .kind = ActorKind::system, .on_behalf_of = {}}; }
 
 }  // namespace daybook

@@ -30,7 +30,7 @@ Result<std::vector<HeldRecord>> read_own(Keeper& keeper, BatchId id) {
   const auto* staged = std::get_if<AttemptStaged>(&entry->event);
   if (staged == nullptr)
     return fail(Error::Code::corrupt, "entry {} does not stage batch {}", batch->at, id);
-  const auto bytes = keeper.payloads().get(batch->payload);
+  const auto bytes = keeper.payloads().get(as_address(batch->payload));
   if (!bytes) return std::unexpected(bytes.error());
   auto parsed = parse_quarantine(*bytes);
   if (!parsed) return std::unexpected(parsed.error());
@@ -41,10 +41,11 @@ Result<std::vector<HeldRecord>> read_own(Keeper& keeper, BatchId id) {
   std::vector<HeldRecord> out;
   out.reserve(parsed->size());
   for (QuarantinedRecord& record : *parsed) {
-    HeldRecord held{.batch = id,
-                    .position = static_cast<std::uint32_t>(out.size()),
-                    .slot = batch->slot,
-                    .record = std::move(record)};
+    HeldRecord held;
+    held.batch = id;
+    held.position = static_cast<std::uint32_t>(out.size());
+    held.slot = batch->slot;
+    held.record = std::move(record);
     if (held.record.input < staged->files.size()) {
       held.source = staged->files[held.record.input].name;
       held.source_digest = staged->files[held.record.input].digest;
@@ -53,7 +54,7 @@ Result<std::vector<HeldRecord>> read_own(Keeper& keeper, BatchId id) {
       held.status = status_of(touched->second.status);
       if (touched->second.replacement) {
         held.replacement = *touched->second.replacement;
-        const auto text = keeper.payloads().get(held.replacement);
+        const auto text = keeper.payloads().get(as_address(held.replacement));
         if (!text) return std::unexpected(text.error());
         held.amendment = *text;
       }

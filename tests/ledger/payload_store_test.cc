@@ -24,14 +24,14 @@ class PayloadStoreTest : public ::testing::Test {
   }
   void TearDown() override { fs::remove_all(dir_); }
 
-  std::string path_of(const PayloadRef& ref) const { return dir_ + "/payloads/" + hex(ref.digest); }
+  std::string path_of(const PayloadAddress& ref) const { return dir_ + "/payloads/" + hex(ref.digest); }
   static std::string content_of(const std::string& path) {
     std::ifstream in(path, std::ios::binary);
     return {std::istreambuf_iterator<char>(in), {}};
   }
 
   std::mt19937_64 random_{1};
-  Entropy entropy_ = [this](std::span<std::byte> out) {
+  RandomBytes entropy_ = [this](std::span<std::byte> out) {
     for (std::byte& b : out) b = static_cast<std::byte>(random_());
   };
   std::string dir_;
@@ -101,7 +101,7 @@ TEST_F(PayloadStoreTest, RefusesEveryChangedByteAndEveryCut) {
 
 TEST_F(PayloadStoreTest, RefusesAReferenceWithAnotherLengthOrDigest) {
   const auto ref = store_->put(bytes_of(std::string(1048576 + 5, 'x')));
-  PayloadRef other = *ref;
+  PayloadAddress other = *ref;
   other.length = 1048576 + 4;
   EXPECT_EQ(store_->get(other).error().code, Error::Code::corrupt);
   other = *ref;
