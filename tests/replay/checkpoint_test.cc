@@ -4,13 +4,13 @@
 
 #include "replay/state_bytes.h"
 #include "tests/replay/damaged_ledger.h"
-#include "tests/replay/sample_book.h"
+#include "tools/bench/sample_book.h"
 
 namespace daybook {
 namespace {
 
+using bench::SampleBook;
 using testing::DamagedLedger;
-using testing::SampleBook;
 
 class Checkpointing : public ::testing::Test {
  protected:

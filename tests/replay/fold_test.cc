@@ -4,13 +4,13 @@
 
 #include "ledger/memory_ledger.h"
 #include "replay/state_bytes.h"
-#include "tests/replay/sample_book.h"
+#include "tools/bench/sample_book.h"
 
 namespace daybook {
 namespace {
 
+using bench::SampleBook;
 using ::testing::HasSubstr;
-using testing::SampleBook;
 
 class Fold : public ::testing::Test {
  protected:

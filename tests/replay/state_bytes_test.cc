@@ -3,13 +3,13 @@
 #include <gtest/gtest.h>
 
 #include "tests/ledger/codec/random_entry.h"
-#include "tests/replay/sample_book.h"
+#include "tools/bench/sample_book.h"
 
 namespace daybook {
 namespace {
 
+using bench::SampleBook;
 using testing::random_entry;
-using testing::SampleBook;
 
 State sample() {
   SampleBook book;

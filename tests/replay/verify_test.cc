@@ -5,17 +5,17 @@
 #include "replay/checkpoint.h"
 #include "replay/state_bytes.h"
 #include "tests/replay/damaged_ledger.h"
-#include "tests/replay/sample_book.h"
+#include "tools/bench/sample_book.h"
 
 namespace daybook {
 namespace {
 
+using bench::SampleBook;
 using ::testing::AllOf;
 using ::testing::Contains;
 using testing::DamagedLedger;
 using ::testing::Field;
 using ::testing::HasSubstr;
-using testing::SampleBook;
 
 auto finding(std::string rule) { return Contains(Field(&Finding::rule, rule)); }
 auto finding_at(EntryIndex index, std::string rule) {

@@ -13,7 +13,7 @@
 #include "replay/fold.h"
 #include "replay/state_bytes.h"
 #include "replay/verify.h"
-#include "tests/replay/sample_book.h"
+#include "tools/bench/sample_book.h"
 
 namespace daybook {
 namespace {
@@ -39,7 +39,7 @@ void report(std::string_view what, std::size_t entries, double seconds) {
 }
 
 int run(std::uint32_t runs) {
-  testing::SampleBook book;
+  bench::SampleBook book;
   for (std::uint32_t i = 0; i < runs; ++i) book.run(partitions);
   const std::size_t count = book.entries.size();
 
@@ -68,8 +68,8 @@ int run(std::uint32_t runs) {
            }
          }));
   Entry entry;
-  entry.event = LoadVerified{
-      .run = {}, .slot = {}, .load_id = testing::SampleBook::digest("load"), .rows = 0};
+  entry.event =
+      LoadVerified{.run = {}, .slot = {}, .load_id = bench::SampleBook::digest("load"), .rows = 0};
   report("encode, one small entry", count, median_seconds([&] {
            for (std::size_t i = 0; i < count; ++i) {
              entry.envelope.recorded_at = static_cast<Timestamp>(i);

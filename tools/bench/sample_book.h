@@ -18,7 +18,7 @@
 #include "statemachine/decide.h"
 #include "statemachine/invariants.h"
 
-namespace daybook::testing {
+namespace daybook::bench {
 
 class SampleBook {
  public:
@@ -225,4 +225,4 @@ class SampleBook {
   std::mt19937_64 random_{42};
 };
 
-}  // namespace daybook::testing
+}  // namespace daybook::bench
