@@ -25,7 +25,7 @@ namespace dataplane_limits {
 inline constexpr std::uint64_t record_bytes_max = 8ULL << 20;
 inline constexpr std::uint64_t field_bytes_max = 1ULL << 20;
 inline constexpr std::size_t columns_max = 4096;
-inline constexpr std::uint64_t part_bytes = 32ULL << 20;
+inline constexpr std::uint64_t part_bytes = 16ULL << 20;
 inline constexpr std::uint64_t parts_max = 64;  // of one partition, roughly
 }  // namespace dataplane_limits
 

@@ -273,6 +273,15 @@ Staged<bool> StageJob::try_part(std::size_t part, bool careful, duckdb_connectio
     std::sort(run.listed.begin(), run.listed.end(),
               [](const auto& a, const auto& b) { return a.first < b.first; });
   }
+  if (!whole_) {  // exact sizes: these are the largest things a part holds
+    std::size_t rows = 0;
+    const auto planned = parts_->part(part);
+    if (planned && *planned != nullptr) {
+      for (const RecordRange& range : (*planned)->ranges) rows += range.rows;
+    }
+    run.read.leaves.reserve(rows);
+    run.leaves.reserve(rows);
+  }
   run.quarantine = std::make_unique<QuarantineWriter>(request_.directory /
                                                       fmt::format("set-aside-{:05}.jsonl", part));
   run.read.quarantine = run.quarantine.get();
