@@ -229,9 +229,10 @@ std::uint32_t CsvReader::fill(std::span<const VectorView> columns) {
         } else if (type.kind == ColumnType::Kind::int64) {
           fill_column<std::int64_t>(c, view, integer);
         } else if (type.kind == ColumnType::Kind::timestamp && parser.plain()) {
+          DaySeen seen;
           fill_column<std::int64_t>(c, view,
-                                    [](const char* data, std::uint32_t length, std::int64_t& out) {
-                                      return parse_timestamp({data, length}, out);
+                                    [&](const char* data, std::uint32_t length, std::int64_t& out) {
+                                      return parse_timestamp_fast(data, length, seen, out);
                                     });
         } else {
           fill_column<std::int64_t>(c, view, slow);

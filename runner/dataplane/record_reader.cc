@@ -392,15 +392,19 @@ Staged<std::uint32_t> RecordReader::read(std::span<const VectorView> columns, So
         quarantine(bad);
       }
     }
+    // Rows that stay close ranks, run by run.
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> runs;  // first, one past the last
     std::uint32_t kept = 0;
     for (std::uint32_t r = 0; r < n; ++r) {
       if (!drop.empty() && drop[r] != 0) continue;
-      if (kept != r) {
-        for (std::size_t c = 0; c < columns.size(); ++c) {
-          move_value(columns[c], context_.parsers[c].physical(), kept, r);
-        }
-      }
+      if (runs.empty() || runs.back().second != r) runs.emplace_back(r, r);
+      runs.back().second = r + 1;
       rows[kept++] = source_row(input_, number_of(r));
+    }
+    if (kept != n) {
+      for (std::size_t c = 0; c < columns.size(); ++c) {
+        move_runs(columns[c], context_.parsers[c].physical(), n, runs);
+      }
     }
     out_.read += kept;
     if (kept != 0) return kept;

@@ -134,4 +134,36 @@ inline std::int64_t days_of(int year, int month, int day) {
   return std::int64_t{era} * 146'097 + day_of_era - 719'468;
 }
 
+// yyyy-MM-dd hh:mm:ss with a blank or T: the form most text has. False sends the caller to the slow
+// path, which decides. `seen` remembers the last date.
+struct DaySeen {
+  std::uint64_t head = 0;  // the ten bytes of the date
+  std::uint16_t tail = 0;
+  std::int64_t start = 0;  // microseconds
+};
+inline bool parse_timestamp_fast(const char* t, std::size_t length, DaySeen& seen,
+                                 std::int64_t& micros) {
+  if (length != 19 || (t[10] != ' ' && t[10] != 'T') || t[13] != ':' || t[16] != ':') return false;
+  std::uint64_t head = 0;
+  std::uint16_t tail = 0;
+  std::memcpy(&head, t, 8);
+  std::memcpy(&tail, t + 8, 2);
+  if (head != seen.head || tail != seen.tail) {
+    std::int64_t start = 0;
+    if (!parse_timestamp({t, 10}, start)) return false;
+    seen = {head, tail, start};
+  }
+  unsigned bad = 0;
+  const auto two = [&](int at) {
+    const unsigned high = static_cast<unsigned char>(t[at]) - unsigned{'0'};
+    const unsigned low = static_cast<unsigned char>(t[at + 1]) - unsigned{'0'};
+    bad |= static_cast<unsigned>(high > 9) | static_cast<unsigned>(low > 9);
+    return high * 10 + low;
+  };
+  const unsigned hour = two(11), minute = two(14), second = two(17);
+  if (bad != 0 || hour > 23 || minute > 59 || second > 59) return false;
+  micros = seen.start + ((hour * 60LL + minute) * 60 + second) * 1'000'000;
+  return true;
+}
+
 }  // namespace daybook

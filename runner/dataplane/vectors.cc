@@ -54,16 +54,31 @@ std::uint32_t width_of(Physical physical) {
   return 0;
 }
 
-void move_value(const VectorView& view, Physical physical, std::uint32_t to, std::uint32_t from) {
+void move_runs(const VectorView& view, Physical physical, std::uint32_t n,
+               std::span<const std::pair<std::uint32_t, std::uint32_t>> runs) {
   const std::size_t width = width_of(physical);
   auto* data = static_cast<char*>(view.data);
-  std::memcpy(data + to * width, data + from * width, width);
-  if (view.validity == nullptr) return;
-  const std::uint64_t bit = 1ULL << (to & 63);
-  if (view.valid(from)) {
-    view.validity[to >> 6] |= bit;
-  } else {
-    view.validity[to >> 6] &= ~bit;
+  bool nulls = false;
+  for (std::uint32_t r = 0; view.validity != nullptr && r < n; ++r) {
+    if (r % 64 == 0 && n - r >= 64 && view.validity[r >> 6] == ~0ULL) {
+      r += 63;
+    } else {
+      nulls |= !view.valid(r);
+    }
+  }
+  std::uint32_t to = 0;
+  for (const auto& [first, last] : runs) {
+    std::memmove(data + to * width, data + first * width, (last - first) * width);
+    for (std::uint32_t r = first; nulls && r < last; ++r) {
+      const std::uint32_t at = to + r - first;
+      const std::uint64_t bit = 1ULL << (at & 63);
+      if (view.valid(r)) {
+        view.validity[at >> 6] |= bit;
+      } else {
+        view.validity[at >> 6] &= ~bit;
+      }
+    }
+    to += last - first;
   }
 }
 

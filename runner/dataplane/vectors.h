@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string_view>
+#include <utility>
 
 #include "runner/definition/contract.h"
 
@@ -72,8 +74,9 @@ struct VectorView {
   }
 };
 
-// Moves the value of row `from` to row `to` (to <= from), validity included.
-void move_value(const VectorView& view, Physical physical, std::uint32_t to, std::uint32_t from);
+// Moves the rows of `runs` (first, one past the last; ascending) of the first n to the front.
+void move_runs(const VectorView& view, Physical physical, std::uint32_t n,
+               std::span<const std::pair<std::uint32_t, std::uint32_t>> runs);
 
 // One value as text, for messages and exports: exact, the form the contract's types are written in.
 std::string value_text(const VectorView& view, const ColumnType& type, std::uint32_t row);
