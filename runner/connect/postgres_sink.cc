@@ -19,40 +19,11 @@
 #include "runner/connect/failure.h"
 #include "runner/connect/postgres_copy.h"
 #include "runner/connect/postgres_markers.h"
+#include "runner/connect/postgres_rows.h"
 #include "runner/connect/postgres_table.h"
 
 namespace daybook {
 namespace {
-
-struct RowDigest {
-  std::uint64_t rows = 0;
-  std::string digest;
-};
-
-// Rows of one load in `tables` (quoted; target, or target and twin), over these columns.
-SinkResult<RowDigest> digest_rows(PgConnection& pg, const std::vector<std::string>& tables,
-                                  const std::vector<std::string>& columns, const Digest& load_id) {
-  std::vector<std::string> parts;
-  for (const std::string& table : tables) {
-    parts.push_back(
-        fmt::format("SELECT hashtextextended(ROW({})::text, 0) AS h FROM {} "
-                    "WHERE _load_id = $1::bytea",
-                    quoted_list(columns), table));
-  }
-  auto found = pg.run(fmt::format("SELECT count(*), coalesce(sum(h), 0) FROM ({}) AS r",
-                                  fmt::join(parts, " UNION ALL ")),
-                      {bytea(load_id)});
-  if (!found) return std::unexpected(found.error());
-  return RowDigest{found->number(0, 0), found->text(0, 1)};
-}
-
-SinkResult<std::uint64_t> count_rows(PgConnection& pg, const std::string& table,
-                                     std::string_view column, const Digest& id) {
-  auto found = pg.run(fmt::format("SELECT count(*) FROM {} WHERE {} = $1::bytea", table, column),
-                      {bytea(id)});
-  if (!found) return std::unexpected(found.error());
-  return found->number(0, 0);
-}
 
 const PostgresMarker* find_load(const std::vector<PostgresMarker>& markers, Generation generation) {
   const auto at = std::ranges::find_if(markers, [&](const PostgresMarker& each) {
@@ -67,13 +38,6 @@ const PostgresMarker* find_tombstone(const std::vector<PostgresMarker>& markers,
     return each.tombstone && each.generation == generation;
   });
   return at == markers.end() ? nullptr : &*at;
-}
-
-std::string array_of(const std::vector<Digest>& ids) {
-  std::string text = "{";
-  for (const Digest& id : ids)
-    text += fmt::format("{}\"\\\\x{}\"", text.size() > 1 ? "," : "", hex(id));
-  return text + "}";
 }
 
 class Driver : public SinkDriver {
@@ -197,7 +161,7 @@ SinkResult<std::uint64_t> Driver::retire(PgConnection& pg, const PostgresTable& 
                   "INSERT INTO {} ({}, _retired_by) SELECT {}, $2::bytea FROM gone",
                   table.target, table.all_columns, table.retired, table.all_columns,
                   table.all_columns),
-      {array_of(earlier), bytea(plan.load_id)});
+      {bytea_array(earlier), bytea(plan.load_id)});
   if (!moved) return std::unexpected(moved.error());
   return moved->affected();
 }

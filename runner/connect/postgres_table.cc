@@ -199,7 +199,7 @@ SinkResult<void> check_names(const TableName& name, const std::vector<Column>& c
                              const std::vector<std::string>& key) {
   std::vector<std::string> faults;
   for (const Column& column : columns) {
-    if (std::string fault = identifier_fault(column.name); !fault.empty()) {
+    if (std::string fault = sql_identifier_fault(column.name); !fault.empty()) {
       faults.push_back(fmt::format("column name \"{}\" {}", column.name, fault));
     }
     if (column.name == load_id_column || column.name == flag_column ||

@@ -41,7 +41,7 @@ bool valid_utf8(std::string_view text) {
 
 }  // namespace
 
-std::string identifier_fault(std::string_view name) {
+std::string sql_identifier_fault(std::string_view name) {
   if (name.empty()) return "is empty";
   if (name.size() > sql_identifier_bytes_max) {
     return fmt::format("has {} bytes, PostgreSQL takes {}", name.size(), sql_identifier_bytes_max);
@@ -78,7 +78,7 @@ std::optional<TableName> table_name(std::string_view text, std::string& fault) {
     return std::nullopt;
   }
   for (const std::string& part : {name.schema, name.table}) {
-    fault = identifier_fault(part);
+    fault = sql_identifier_fault(part);
     if (!fault.empty()) return std::nullopt;
   }
   return name;

@@ -12,9 +12,9 @@ namespace daybook {
 inline constexpr std::size_t sql_identifier_bytes_max = 63;
 
 // What is wrong with the name: empty, too long, not UTF-8, a control character. Empty when nothing.
-std::string identifier_fault(std::string_view name);
+std::string sql_identifier_fault(std::string_view name);
 
-// `"na""me"`. Requires: identifier_fault(name) is empty.
+// `"na""me"`. Requires: sql_identifier_fault(name) is empty.
 std::string quote_identifier(std::string_view name);
 
 struct TableName {

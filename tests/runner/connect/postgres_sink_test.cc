@@ -69,7 +69,7 @@ TEST(PostgresSink, RefusesAServerWithoutFsync) {
 
 TEST(PostgresSink, QuotesHostileNames) {
   query("CREATE TABLE public.victim (id int)");
-  ASSERT_TRUE(prepare(R"(public.x"; DROP TABLE public.victim;--)"));
+  ASSERT_TRUE(prepare(R"(public.x"; DROP TABLE victim;--)"));
   EXPECT_THAT(query("SELECT count(*) FROM public.victim"), ElementsAre("0"));
   EXPECT_TRUE(prepare("public.select"));
   EXPECT_FALSE(prepare("public." + std::string(64, 'a')));

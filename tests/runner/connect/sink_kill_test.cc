@@ -109,14 +109,14 @@ TEST(ServerCrash, NeitherLosesNorDoublesALoad) {
   EntryIndex fence = 0;
   int attempts = 0, restarts = 0;
   Generation generation = 0;
-  std::uniform_int_distribution<int> moment(0, 120'000);
-  while (restarts < 12) {
+  std::uniform_int_distribution<int> moment(0, 25'000);
+  while (restarts < 10) {
     ++generation;
     for (bool committed = false; !committed;) {
       ++attempts;
       const LoadPlan plan = sink->plan(day, generation, content(generation), ++fence);
       const pid_t child = start_child([&] { return attempt(*sink, plan); });
-      if (restarts < 12 && attempts % 3 == 0) {
+      if (restarts < 10 && attempts % 3 == 0) {
         std::this_thread::sleep_for(microseconds(moment(random)));
         auto back = shared_cluster().restart(PostgresCluster::Stop::immediate);
         ASSERT_TRUE(back) << back.error().detail;
@@ -131,6 +131,7 @@ TEST(ServerCrash, NeitherLosesNorDoublesALoad) {
   auto inventory = sink->open()->inventory(true);
   ASSERT_TRUE(inventory) << inventory.error().detail;
   EXPECT_EQ(inventory->size(), generation);
+  EXPECT_GT(attempts, static_cast<int>(generation)) << "no restart met a load";
   for (const SinkGeneration& each : *inventory) EXPECT_EQ(each.damage, "");
   std::cout << "server: " << generation << " loads, " << attempts << " attempts, " << restarts
             << " immediate restarts, 0 lost, 0 doubled\n";

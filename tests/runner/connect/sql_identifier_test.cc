@@ -13,15 +13,15 @@ TEST(SqlIdentifier, QuotesEverythingSoThatNothingEndsTheName) {
 }
 
 TEST(SqlIdentifier, RefusesWhatPostgresWouldCutOrMisread) {
-  EXPECT_EQ(identifier_fault("größe"), "");
-  EXPECT_EQ(identifier_fault(std::string(63, 'a')), "");
-  EXPECT_NE(identifier_fault(std::string(64, 'a')), "");
-  EXPECT_NE(identifier_fault(""), "");
-  EXPECT_NE(identifier_fault(std::string("a\0b", 3)), "");
-  EXPECT_NE(identifier_fault("a\nb"), "");
+  EXPECT_EQ(sql_identifier_fault("größe"), "");
+  EXPECT_EQ(sql_identifier_fault(std::string(63, 'a')), "");
+  EXPECT_NE(sql_identifier_fault(std::string(64, 'a')), "");
+  EXPECT_NE(sql_identifier_fault(""), "");
+  EXPECT_NE(sql_identifier_fault(std::string("a\0b", 3)), "");
+  EXPECT_NE(sql_identifier_fault("a\nb"), "");
   for (const char* bad :
        {"\xC0\xA2", "\x80", "a\xE2\x82", "\xED\xA0\x80", "\xF5\x80\x80\x80", "\xFF", "\xC3"}) {
-    EXPECT_EQ(identifier_fault(bad), "is not valid UTF-8");
+    EXPECT_EQ(sql_identifier_fault(bad), "is not valid UTF-8");
   }
 }
 
