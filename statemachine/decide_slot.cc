@@ -300,8 +300,10 @@ std::vector<Event> failed(const State& state, const Slot& slot, const FailAttemp
 }  // namespace
 
 Decision on(const State& state, const Context&, const FailAttempt& c) {
-  auto slot = attempt_in(state, c.slot, c.attempt, SlotPhase::running);
-  if (!slot) slot = attempt_in(state, c.slot, c.attempt, SlotPhase::staged);
+  const Slot* known = state.find(c.slot);
+  const bool loading = known != nullptr && known->phase == SlotPhase::staged;
+  const auto slot =
+      attempt_in(state, c.slot, c.attempt, loading ? SlotPhase::staged : SlotPhase::running);
   if (!slot) return std::unexpected(slot.error());
   return failed(state, **slot, c);
 }

@@ -301,7 +301,7 @@ TEST(Plan, OfARunThatIsNotWorkingIsRefused) {
 }
 
 TEST(Plan, WaitsForTheCompensationOfThePartition) {
-  given(again(verified + proposed(1, 0) + CompensationStarted{.compensation = compensation0}))
+  given(again(verified) + proposed(1, 0) + CompensationStarted{.compensation = compensation0})
       .when(planning())
       .then(conflict);
 }
