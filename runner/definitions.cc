@@ -1,10 +1,23 @@
 #include "runner/definitions.h"
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "ledger/payload_store.h"
 
 namespace daybook {
+
+namespace {
+
+// The contract's path as the pipeline file writes it: a Contract is named as a person would find
+// it, with the pipeline's own folder in front.
+std::string written_path(const Pipeline& pipeline, const Contract& contract) {
+  const std::string folder = std::filesystem::path(pipeline.file).parent_path().string();
+  if (folder.empty() || !contract.file.starts_with(folder + "/")) return contract.file;
+  return contract.file.substr(folder.size() + 1);
+}
+
+}  // namespace
 
 std::string definition_payload(const Pipeline& pipeline) {
   nlohmann::ordered_json json;
@@ -13,8 +26,10 @@ std::string definition_payload(const Pipeline& pipeline) {
   json["pipeline_file"] = pipeline.file;
   json["pipeline"] = pipeline.source_text;
   auto& contracts = json["contracts"] = nlohmann::ordered_json::object();
-  if (pipeline.contract) contracts[pipeline.contract->file] = pipeline.contract->source;
-  if (pipeline.output) contracts[pipeline.output->file] = pipeline.output->source;
+  if (pipeline.contract)
+    contracts[written_path(pipeline, *pipeline.contract)] = pipeline.contract->source;
+  if (pipeline.output)
+    contracts[written_path(pipeline, *pipeline.output)] = pipeline.output->source;
   return json.dump();
 }
 

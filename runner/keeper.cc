@@ -106,13 +106,11 @@ Result<void> Keeper::create(const BookPaths& paths, BookConfig config, Executor&
   std::error_code error;
   for (const auto& folder : {paths.keys(), paths.payloads(), paths.staging()}) {
     std::filesystem::create_directories(folder, error);
-    if (!error)
-      std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
+    if (!error) std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
     if (error) return fail(Error::Code::io, "{}: {}", folder.string(), error.message());
   }
-  const auto key =
-      create_signing_key(posix_file_system(), paths.log_key().string(), config.origin,
-                         [&](std::span<std::byte> out) { entropy.fill(out); });
+  const auto key = create_signing_key(posix_file_system(), paths.log_key().string(), config.origin,
+                                      [&](std::span<std::byte> out) { entropy.fill(out); });
   if (!key) return std::unexpected(key.error());
   // Written last: a folder without it is not a book yet.
   if (const auto written = write_config(paths, config); !written) return written;
@@ -121,8 +119,8 @@ Result<void> Keeper::create(const BookPaths& paths, BookConfig config, Executor&
   auto ledger = RocksdbLedger::open(paths.root.string(), ledger_options(paths, config));
   if (!ledger) return std::unexpected(ledger.error());
   keeper.ledger_ = std::move(*ledger);
-  const auto answer =
-      keeper.ask_now(actor, CreateBook{.origin = config.origin, .log_vkey = key->verifier().vkey()});
+  const auto answer = keeper.ask_now(
+      actor, CreateBook{.origin = config.origin, .log_vkey = key->verifier().vkey()});
   DAYBOOK_ASSERT(answer.has_value(), "a new book refuses its first entry");
   return {};
 }
@@ -160,10 +158,10 @@ Answer Keeper::decide_and_apply(const Actor& actor, const Command& command) {
     const Refusal& refusal = decision.error();
     if (actor.kind != ActorKind::system && refusal.code != Refusal::Code::already &&
         refusal.code != Refusal::Code::no_book) {
-      std::vector<Event> events = {CommandRefused{.command = std::string(command_name(command)),
-                                                  .refusal = std::string(name(refusal.code)),
-                                                  .detail = refusal.detail.substr(
-                                                      0, limits::text_bytes_max)}};
+      std::vector<Event> events = {
+          CommandRefused{.command = std::string(command_name(command)),
+                         .refusal = std::string(name(refusal.code)),
+                         .detail = refusal.detail.substr(0, limits::text_bytes_max)}};
       append(actor, events);
     }
     return std::unexpected(refusal);
@@ -182,7 +180,8 @@ void Keeper::append(const Actor& actor, std::vector<Event>& events) {
                              .actor = actor,
                              .epoch = state_.epoch},
                 .event = std::move(event)};
-    if (const auto* booted = std::get_if<Booted>(&entry.event)) entry.envelope.epoch = booted->epoch;
+    if (const auto* booted = std::get_if<Booted>(&entry.event))
+      entry.envelope.epoch = booted->epoch;
     const auto broken = violations(state_, entry);
     DAYBOOK_ASSERT(broken.empty(), "{}: {}", broken.front().rule, broken.front().detail);
     apply(state_, entry);
@@ -243,6 +242,12 @@ Result<void> Keeper::checkpoint() {
   if (!recorded && recorded.error().code != Refusal::Code::already)
     return fail(Error::Code::conflict, "{}", recorded.error().detail);
   return {};
+}
+
+Result<PayloadRef> Keeper::payloads_put(std::string_view text) {
+  const auto kept = payloads_->put(bytes_of(text));
+  if (!kept) return std::unexpected(kept.error());
+  return as_ref(*kept);
 }
 
 Result<void> Keeper::remember(std::string_view key, std::string_view value) {

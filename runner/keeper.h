@@ -63,6 +63,9 @@ class Keeper {
   // Signs and keeps a checkpoint of everything durable, and records it.
   Result<void> checkpoint();
 
+  // Keeps a small payload; its address as events name it.
+  Result<PayloadRef> payloads_put(std::string_view text);
+
   // A small value beside the log that can be rebuilt from it (Ledger::put).
   Result<void> remember(std::string_view key, std::string_view value);
 
@@ -96,6 +99,8 @@ class Keeper {
 // Who the person at this terminal is: the name of the effective user.
 Actor local_actor();
 
-inline Actor system_actor() { return {.principal = "daybook", .kind = ActorKind::system, .on_behalf_of = {}}; }
+inline Actor system_actor() {
+  return {.principal = "daybook", .kind = ActorKind::system, .on_behalf_of = {}};
+}
 
 }  // namespace daybook

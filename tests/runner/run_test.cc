@@ -1,0 +1,222 @@
+// The whole main job in one process: real files, a real book, the real engine.
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "runner/compensation.h"
+#include "runner/quarantine.h"
+#include "runner/runner.h"
+#include "statemachine/invariants.h"
+#include "tests/support/temporary_directory.h"
+
+namespace daybook {
+namespace {
+
+namespace fs = std::filesystem;
+namespace asio = boost::asio;
+
+constexpr std::string_view raw_contract = R"yaml(apiVersion: v3.1.0
+kind: DataContract
+id: urn:test:items_raw
+name: items_raw
+version: 1.0.0
+status: active
+schema:
+  - name: items
+    logicalType: object
+    properties:
+      - {name: id, logicalType: integer, required: true, primaryKey: true, primaryKeyPosition: 1}
+      - {name: name, logicalType: string, required: true}
+      - {name: price, logicalType: number, physicalType: "numeric(12,2)", logicalTypeOptions: {minimum: 0}}
+)yaml";
+
+constexpr std::string_view pipeline_file = R"yaml(pipeline: items
+version: 1
+owner: tests
+source:
+  csv: {path: "feed/{day}/items.csv"}
+contract: raw.odcs.yaml
+partition: {by: day, type: date}
+steps:
+  - filter: "name <> 'test'"
+  - derive: {gross: "cast(price * 1.19 as decimal(14,2))"}
+sink:
+  csv: {path: "lake/items"}
+  mode: replace
+  compensate: restore_previous
+)yaml";
+
+class Run : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    write("raw.odcs.yaml", raw_contract);
+    write("items.pipeline.yaml", pipeline_file);
+    write("feed/2026-01-01/items.csv",
+          "id,name,price\n1,anvil,10.00\n2,test,1.00\n3,bolt,\"0,50\"\n");
+    write("feed/2026-01-02/items.csv", "id,name,price\n4,crate,4.20\n5,drum,5.00\n");
+    const auto made = Keeper::create(paths(), {}, executor_, *clock_, *entropy_, local_actor());
+    ASSERT_TRUE(made) << made.error().detail;
+    open();
+  }
+  void open() {
+    auto keeper = Keeper::open(paths(), executor_, *clock_, *entropy_);
+    ASSERT_TRUE(keeper) << keeper.error().detail;
+    keeper_ = std::move(*keeper);
+    runner_ = std::make_unique<Runner>(*keeper_);
+  }
+  void reopen() {
+    runner_.reset();
+    keeper_.reset();
+    open();
+  }
+  void TearDown() override {
+    if (keeper_) {
+      EXPECT_TRUE(violations(keeper_->state()).empty());
+    }
+  }
+
+  BookPaths paths() const { return {folder_.path() / ".daybook"}; }
+  void write(const fs::path& name, std::string_view text) {
+    fs::create_directories((folder_.path() / name).parent_path());
+    std::ofstream(folder_.path() / name, std::ios::trunc) << text;
+  }
+  std::string lake(const std::string& day) const {
+    std::string all;
+    const fs::path folder = folder_.path() / "lake/items" / day;
+    if (!fs::exists(folder)) return all;
+    for (const auto& file : fs::directory_iterator(folder)) {
+      std::ifstream in(file.path());
+      std::stringstream text;
+      text << in.rdbuf();
+      all += text.str();
+    }
+    return all;
+  }
+  template <typename T>
+  T wait(asio::awaitable<T> work) {
+    std::optional<T> out;
+    asio::co_spawn(executor_.loop(), std::move(work), [&](std::exception_ptr error, T value) {
+      if (error) std::rethrow_exception(error);
+      out.emplace(std::move(value));
+      executor_.stop();
+    });
+    executor_.run();
+    return std::move(*out);
+  }
+  RunReport run(RunRequest request = {}) {
+    Diagnostics diagnostics;
+    auto pipeline = read_pipeline((folder_.path() / "items.pipeline.yaml").string(), diagnostics);
+    for (const Diagnostic& d : diagnostics) ADD_FAILURE() << render(d);
+    request.pipeline = std::make_shared<const Pipeline>(std::move(*pipeline));
+    request.actor = local_actor();
+    auto report = wait(runner_->run(std::move(request)));
+    EXPECT_TRUE(report) << report.error().message;
+    return report ? *report : RunReport{};
+  }
+  const Slot& slot(const std::string& day) const {
+    for (const Slot& s : keeper_->state().slots)
+      if (s.partition == day) return s;
+    static const Slot none;
+    return none;
+  }
+
+  TemporaryDirectory folder_;
+  SystemExecutor executor_{2};
+  std::unique_ptr<Clock> clock_ = make_system_clock(executor_);
+  std::unique_ptr<Entropy> entropy_ = make_system_entropy();
+  std::unique_ptr<Keeper> keeper_;
+  std::unique_ptr<Runner> runner_;
+};
+
+TEST_F(Run, LoadsEveryPartitionAndAccountsForEveryRow) {
+  const RunReport report = run();
+  EXPECT_EQ(report.outcome, RunOutcome::succeeded);
+  EXPECT_EQ(slot("2026-01-01").phase, SlotPhase::verified);
+  const RowCounts& n = slot("2026-01-01").generations.at(0).counts;
+  EXPECT_EQ(n, (RowCounts{.read = 3, .accepted = 1, .quarantined = 1, .filtered = 1, .merged = 0}));
+  EXPECT_NE(lake("2026-01-01").find("11.90"), std::string::npos) << lake("2026-01-01");
+  EXPECT_NE(lake("2026-01-02").find("crate"), std::string::npos) << lake("2026-01-02");
+}
+
+TEST_F(Run, SkipsWhatIsUnchangedAndReloadsOnlyWhatChanged) {
+  run();
+  const RunReport again = run();
+  EXPECT_EQ(keeper_->state().find(again.run)->skipped, 2U);
+  write("feed/2026-01-02/items.csv", "id,name,price\n4,crate,4.20\n5,drum,6.00\n");
+  const RunReport third = run();
+  EXPECT_EQ(keeper_->state().find(third.run)->skipped, 1U);
+  EXPECT_EQ(slot("2026-01-02").current, 2U);
+  EXPECT_EQ(slot("2026-01-01").current, 1U);
+  EXPECT_NE(lake("2026-01-02").find("7.14"), std::string::npos) << lake("2026-01-02");
+}
+
+TEST_F(Run, IsTheSameAfterTheBookWasClosedAndReplayed) {
+  run();
+  const State before = keeper_->state();
+  reopen();
+  State after = keeper_->state();
+  EXPECT_EQ(after.slots, before.slots);
+  const RunReport again = run();
+  EXPECT_EQ(keeper_->state().find(again.run)->skipped, 2U);
+}
+
+TEST_F(Run, ReleasesAnAmendedRecordAsItsOwnRunExactlyOnce) {
+  run();
+  const auto batches = open_batches(keeper_->state(), "items");
+  ASSERT_EQ(batches.size(), 1U);
+  const auto records = read_batch(*keeper_, batches[0]);
+  ASSERT_TRUE(records) << records.error().detail;
+  ASSERT_EQ(records->size(), 1U);
+  EXPECT_EQ(records->at(0).record.bytes, "3,bolt,\"0,50\"");
+  EXPECT_EQ(records->at(0).record.row, 3U);
+  const auto kept = keeper_->payloads_put("3,bolt,0.50");
+  ASSERT_TRUE(kept) << kept.error().detail;
+  ASSERT_TRUE(keeper_->ask_now(local_actor(), AmendRecord{.batch = batches[0],
+                                                          .record = 0,
+                                                          .replacement = *kept,
+                                                          .digest = sha256(bytes_of("3,bolt,0.50")),
+                                                          .reason = "decimal point"}));
+  ASSERT_TRUE(keeper_->ask_now(
+      local_actor(), ReleaseRecords{.batch = batches[0], .records = {0}, .reason = "fixed"}));
+  RunRequest release;
+  release.kind = RunKind::release;
+  release.partitions = {"2026-01-01"};
+  const RunReport report = run(std::move(release));
+  EXPECT_EQ(report.outcome, RunOutcome::succeeded);
+  EXPECT_EQ(slot("2026-01-01").current, 2U);
+  EXPECT_NE(lake("2026-01-01").find("bolt"), std::string::npos) << lake("2026-01-01");
+  EXPECT_TRUE(open_batches(keeper_->state(), "items").empty());
+  const RunReport again = run();
+  EXPECT_EQ(keeper_->state().find(again.run)->skipped, 2U);
+}
+
+TEST_F(Run, TakesALoadBackAndDoesNotLoadItAgainByItself) {
+  run();
+  const std::string first = lake("2026-01-02");
+  write("feed/2026-01-02/items.csv", "id,name,price\n4,crate,99.00\n");
+  const RunReport second = run();
+  ASSERT_NE(lake("2026-01-02"), first);
+  auto plan = wait(
+      plan_compensation(*keeper_, slots_loaded_by(keeper_->state(), second.run), std::nullopt));
+  ASSERT_TRUE(plan) << plan.error().detail;
+  ASSERT_TRUE(plan->possible()) << plan->steps.at(0).note;
+  EXPECT_EQ(plan->steps.at(0).rows_removed, 1U);
+  EXPECT_EQ(plan->steps.at(0).rows_restored, 2U);
+  const Digest digest = plan->digest;
+  const auto id = wait(propose_compensation(*keeper_, local_actor(), *plan, "wrong price"));
+  ASSERT_TRUE(id) << id.error().detail;
+  ASSERT_TRUE(keeper_->ask_now(local_actor(), StartCompensation{*id, digest}));
+  const auto done = wait(runner_->compensate(*id));
+  ASSERT_TRUE(done) << done.error().detail;
+  EXPECT_EQ(lake("2026-01-02"), first);
+  EXPECT_EQ(slot("2026-01-02").current, 1U);
+  const RunReport again = run();
+  EXPECT_EQ(keeper_->state().find(again.run)->skipped, 2U);
+  EXPECT_EQ(lake("2026-01-02"), first);
+}
+
+}  // namespace
+}  // namespace daybook
