@@ -38,7 +38,7 @@ class SampleBook {
   }
 
   void boot() {
-    Entry entry = stamped(system(), Booted{state.epoch + 1, "0.1.0"});
+    Entry entry = stamped(itself(), Booted{state.epoch + 1, "0.1.0"});
     entry.envelope.epoch = state.epoch + 1;
     add(std::move(entry));
   }
@@ -59,7 +59,7 @@ class SampleBook {
     std::vector<SlotId> slots;
     for (std::uint32_t p = 0; p < partitions; ++p) slots.push_back(plan(id, p));
     for (const SlotId slot : slots) load(id, slot);
-    add(system(), RunFinished{id, RunOutcome::succeeded});
+    add(itself(), RunFinished{id, RunOutcome::succeeded});
     return id;
   }
 
@@ -84,14 +84,14 @@ class SampleBook {
                                  .needed = 1});
     add(ben(), ApprovalGiven{approval, "ben", "SHA256:abc", "-----BEGIN SSH SIGNATURE-----"});
     add(ana(), CompensationStarted{id});
-    add(system(), CompensationIntended{id, 0});
-    add(system(), CompensationCommitted{.compensation = id,
+    add(itself(), CompensationIntended{id, 0});
+    add(itself(), CompensationCommitted{.compensation = id,
                                         .step = 0,
                                         .rows_removed = 1'000,
                                         .rows_restored = 990,
                                         .recovered = false,
                                         .evidence = "manifest 17"});
-    add(system(), CompensationFinished{id});
+    add(itself(), CompensationFinished{id});
     return id;
   }
 
@@ -106,7 +106,7 @@ class SampleBook {
 
   static Actor ana() { return {"ana", ActorKind::human, ""}; }
   static Actor ben() { return {"ben", ActorKind::human, ""}; }
-  static Actor system() { return {"daybook", ActorKind::system, ""}; }
+  static Actor itself() { return {"daybook", ActorKind::system, ""}; }
 
   static Digest digest(std::string_view text) { return sha256(bytes_of(text)); }
 
@@ -115,7 +115,7 @@ class SampleBook {
     append_to(ledger);
     const auto event = make_checkpoint(ledger, state, key());
     if (!event) throw std::runtime_error(event.error().detail);
-    add(system(), *event);
+    add(itself(), *event);
     append_to(ledger);
   }
 
@@ -157,8 +157,8 @@ class SampleBook {
                             (p < 336 ? "" : fmt::format("-{}", p / 336));
     const auto known = state.slot("runways", "parquet:lake/runways", key);
     const SlotId slot = known.value_or(SlotId{static_cast<std::uint32_t>(state.slots.size())});
-    if (!known) add(system(), SlotOpened{slot, "runways", "parquet:lake/runways", key});
-    add(system(),
+    if (!known) add(itself(), SlotOpened{slot, "runways", "parquet:lake/runways", key});
+    add(itself(),
         PartitionPlanned{run, slot, known ? PlanReason::input_changed : PlanReason::new_partition,
                          digest(fmt::format("in {} {}", std::to_underlying(run), p))});
     return slot;
@@ -166,9 +166,9 @@ class SampleBook {
 
   void load(RunId run, SlotId slot) {
     Attempt attempt = state.find(slot)->attempt + 1;
-    add(system(), AttemptStarted{run, slot, attempt});
+    add(itself(), AttemptStarted{run, slot, attempt});
     if (random_() % 8 == 0) {
-      add(system(), AttemptFailed{.run = run,
+      add(itself(), AttemptFailed{.run = run,
                                   .slot = slot,
                                   .attempt = attempt,
                                   .error = ErrorClass::transient,
@@ -176,8 +176,8 @@ class SampleBook {
                                   .fingerprint = "read feed: timed out",
                                   .detail = "read feed/runways.csv: timed out after 30 s",
                                   .classified_by = "errno ETIMEDOUT"});
-      add(system(), RetryScheduled{run, slot, 0, random_()});
-      add(system(), AttemptStarted{run, slot, ++attempt});
+      add(itself(), RetryScheduled{run, slot, 0, random_()});
+      add(itself(), AttemptStarted{run, slot, ++attempt});
     }
     const std::uint64_t quarantined = random_() % 4 == 0 ? 1 + random_() % 80 : 0;
     const std::uint64_t rows = 900 + random_() % 200;
@@ -207,19 +207,19 @@ class SampleBook {
       staged.quarantine_root = digest("quarantine");
       staged.quarantine = {digest("salted"), quarantined * 120};
     }
-    add(system(), staged);
+    add(itself(), staged);
     const Generation generation = next_generation(*state.find(slot), content);
     const Digest load_id = digest(load_identity(state, *state.find(slot), generation, content));
-    add(system(),
+    add(itself(),
         LoadIntended{run, slot, attempt, generation, load_id, content, rows, LoadMode::replace});
-    add(system(), LoadCommitted{.run = run,
+    add(itself(), LoadCommitted{.run = run,
                                 .slot = slot,
                                 .load_id = load_id,
                                 .rows = rows,
                                 .recovered = false,
                                 .evidence = "manifest 9f2c7d0011223344",
                                 .files = {{"part-0.parquet", 40'960, rows, digest("parquet")}}});
-    add(system(), LoadVerified{run, slot, load_id, rows});
+    add(itself(), LoadVerified{run, slot, load_id, rows});
   }
 
   std::mt19937_64 random_{42};

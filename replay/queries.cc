@@ -1,0 +1,291 @@
+#include "replay/queries.h"
+
+#include <algorithm>
+
+#include "ledger/codec/event_codec.h"
+#include "replay/sentences.h"
+
+namespace daybook {
+namespace {
+
+SlotRow row_of(const State& state, SlotId id, const Slot& slot) {
+  SlotRow row{.slot = id,
+              .pipeline = slot.pipeline,
+              .sink = slot.sink,
+              .partition = slot.partition,
+              .phase = slot.phase,
+              .expected = slot.expected,
+              .paused = paused(state, slot),
+              .gap = slot.expected && slot.current == 0,
+              .run = slot.run,
+              .attempt = slot.attempt,
+              .current = slot.current,
+              .rows = 0,
+              .counts = {},
+              .error = slot.error,
+              .not_before = slot.phase == SlotPhase::retry_waiting ? slot.not_before : 0,
+              .story = slot.story};
+  if (const GenerationState* current = generation(slot, slot.current)) {
+    row.rows = current->rows;
+    row.counts = current->counts;
+  }
+  if (slot.staged) row.counts = slot.staged->counts;
+  return row;
+}
+
+RunRow row_of(const State& state, RunId id, const RunState& run) {
+  RunRow row{.run = id,
+             .uuid = run.uuid,
+             .kind = run.kind,
+             .pipeline = run.pipeline,
+             .requester = run.requester,
+             .version = 0,
+             .started_at = run.started_at,
+             .finished_at = run.finished_at,
+             .started = run.started,
+             .finished = run.finished,
+             .open = run.open,
+             .cancelled = run.cancelled,
+             .paused = run.paused,
+             .outcome = run.outcome,
+             .partitions = {},
+             .skipped = run.skipped,
+             .rows = 0,
+             .quarantined = 0,
+             .circuit = run.circuit};
+  if (const DefinitionState* definition = state.find_definition(run.definition))
+    row.version = definition->version;
+  for (const SlotId slot : run.slots) {
+    const Slot* s = state.find(slot);
+    if (s == nullptr) continue;
+    if (s->run == id) ++row.partitions[s->phase];
+    for (const GenerationState& g : s->generations) {
+      if (g.run != id || g.committed_at == no_entry) continue;
+      row.rows += g.rows;
+      row.quarantined += g.counts.quarantined;
+    }
+  }
+  return row;
+}
+
+Result<Entry> entry_at(const Ledger& ledger, EntryIndex index) {
+  Result<Entry> entry = fail(Error::Code::not_found, "there is no entry {}", index);
+  const auto read = ledger.read(index, index + 1, [&](std::uint64_t, Bytes bytes) {
+    entry = decode(bytes);
+    return true;
+  });
+  if (!read) return std::unexpected(read.error());
+  return entry;
+}
+
+// Does an event belong to the story of `slot`?
+struct About {
+  const State& state;
+  SlotId slot;
+
+  bool operator()(const Event& event) const {
+    return std::visit([&](const auto& e) { return about(e); }, event);
+  }
+
+ private:
+  bool compensates(CompensationId id) const {
+    const CompensationState* c = state.find(id);
+    return c != nullptr &&
+           std::ranges::find(c->steps, slot, &CompensationStep::slot) != c->steps.end();
+  }
+  bool approves(ApprovalId id) const {
+    const ApprovalState* a = state.find(id);
+    return a != nullptr && (a->slot == slot || compensates(a->compensation));
+  }
+  bool holds(BatchId id) const {
+    const BatchState* b = state.find(id);
+    return b != nullptr && b->slot == slot;
+  }
+  bool works(RunId id) const {
+    const RunState* r = state.find(id);
+    return r != nullptr && std::ranges::find(r->slots, slot) != r->slots.end();
+  }
+  bool covers(const Scope& scope) const {
+    return (scope.kind == ScopeKind::partition && scope.slot == slot) ||
+           (scope.kind == ScopeKind::run && works(scope.run));
+  }
+  bool about(const PartitionsExpected& e) const {
+    return std::ranges::any_of(e.keys, [&](const std::string& key) {
+      return state.slot(e.pipeline, e.sink, key) == slot;
+    });
+  }
+  // The ids an event carries decide; a slot before a run.
+  template <typename E>
+  bool about(const E& e) const {
+    if constexpr (requires { e.approval; })
+      return approves(e.approval);
+    else if constexpr (requires { e.compensation; })
+      return compensates(e.compensation);
+    else if constexpr (requires { e.slot; })
+      return e.slot == slot;
+    else if constexpr (requires { e.batch; })
+      return holds(e.batch);
+    else if constexpr (requires { e.scope; })
+      return covers(e.scope);
+    else if constexpr (requires { e.run; })
+      return works(e.run);
+    else
+      return false;
+  }
+};
+
+}  // namespace
+
+std::vector<SlotRow> slot_rows(const State& state, const std::string& pipeline) {
+  std::vector<SlotRow> rows;
+  for (std::uint32_t i = 0; i < state.slots.size(); ++i)
+    if (pipeline.empty() || state.slots[i].pipeline == pipeline)
+      rows.push_back(row_of(state, SlotId{i}, state.slots[i]));
+  return rows;
+}
+
+std::vector<SlotRow> slot_rows_of(const State& state, RunId run) {
+  std::vector<SlotRow> rows;
+  if (const RunState* r = state.find(run))
+    for (const SlotId id : r->slots)
+      if (const Slot* slot = state.find(id)) rows.push_back(row_of(state, id, *slot));
+  return rows;
+}
+
+std::vector<RunRow> run_rows(const State& state) {
+  std::vector<RunRow> rows;
+  for (auto i = static_cast<std::uint32_t>(state.runs.size()); i-- > 0;)
+    rows.push_back(row_of(state, RunId{i}, state.runs[i]));
+  return rows;
+}
+
+std::optional<RunRow> run_row(const State& state, RunId run) {
+  const RunState* r = state.find(run);
+  if (r == nullptr) return std::nullopt;
+  return row_of(state, run, *r);
+}
+
+Result<std::vector<QuarantineBatch>> quarantine_batches(const State& state, const Ledger& ledger) {
+  std::vector<QuarantineBatch> batches;
+  for (std::uint32_t i = 0; i < state.batches.size(); ++i) {
+    const BatchState& b = state.batches[i];
+    QuarantineBatch batch{.batch = BatchId{i},
+                          .slot = b.slot,
+                          .run = b.run,
+                          .attempt = b.attempt,
+                          .records = b.records,
+                          .held = b.records - std::min<std::uint64_t>(b.records, b.touched.size()),
+                          .amended = 0,
+                          .released = 0,
+                          .delivered = 0,
+                          .discarded = 0,
+                          .superseded = b.superseded,
+                          .payload = b.payload,
+                          .at = b.at,
+                          .rules = {}};
+    for (const auto& [position, record] : b.touched) {
+      switch (record.status) {
+        case RecordState::Status::amended: ++batch.amended; break;
+        case RecordState::Status::released: ++batch.released; break;
+        case RecordState::Status::delivered: ++batch.delivered; break;
+        case RecordState::Status::discarded: ++batch.discarded; break;
+      }
+    }
+    auto entry = entry_at(ledger, b.at);
+    if (!entry) return std::unexpected(entry.error());
+    // Counts of filters and of rows merged stand there too, named by their step.
+    if (auto* staged = std::get_if<AttemptStaged>(&entry->event))
+      std::ranges::copy_if(staged->rules, std::back_inserter(batch.rules),
+                           [](const RuleCount& r) { return !r.rule.starts_with("step "); });
+    batches.push_back(std::move(batch));
+  }
+  return batches;
+}
+
+std::vector<QuarantineGroup> quarantine_by_rule(const State& state,
+                                                const std::vector<QuarantineBatch>& batches) {
+  std::map<std::pair<std::string, std::string>, QuarantineGroup> groups;
+  for (const QuarantineBatch& batch : batches) {
+    const Slot* slot = state.find(batch.slot);
+    if (slot == nullptr || batch.superseded || batch.held + batch.amended == 0) continue;
+    for (const RuleCount& rule : batch.rules) {
+      QuarantineGroup& group = groups[{slot->pipeline, rule.rule}];
+      group.pipeline = slot->pipeline;
+      group.rule = rule.rule;
+      group.records += rule.rows;
+      group.batches.push_back(batch.batch);
+    }
+  }
+  std::vector<QuarantineGroup> out;
+  for (auto& [key, group] : groups) out.push_back(std::move(group));
+  return out;
+}
+
+std::vector<ApprovalRow> approval_rows(const State& state) {
+  std::vector<ApprovalRow> rows;
+  for (std::uint32_t i = 0; i < state.approvals.size(); ++i) {
+    const ApprovalState& a = state.approvals[i];
+    const bool load = a.subject == ApprovalSubject::load;
+    rows.push_back({.approval = ApprovalId{i},
+                    .subject = a.subject,
+                    .slot = a.slot,
+                    .compensation = a.compensation,
+                    .title = load ? fmt::format("the load of {}", slot_title(state, a.slot))
+                                  : fmt::format("compensation {}", a.compensation),
+                    .digest = a.digest,
+                    .needed = a.needed,
+                    .approvers = a.approvers,
+                    .barred = a.parties,
+                    .status = a.rejected      ? ApprovalRow::Status::rejected
+                              : a.voided      ? ApprovalRow::Status::voided
+                              : a.satisfied() ? ApprovalRow::Status::given
+                                              : ApprovalRow::Status::waiting});
+  }
+  return rows;
+}
+
+std::vector<CompensationRow> compensation_rows(const State& state) {
+  std::vector<CompensationRow> rows;
+  for (std::uint32_t i = 0; i < state.compensations.size(); ++i) {
+    const CompensationState& c = state.compensations[i];
+    const ApprovalState* approval = c.approval ? state.find(*c.approval) : nullptr;
+    rows.push_back({.compensation = CompensationId{i},
+                    .phase = c.phase,
+                    .action = c.action,
+                    .steps = static_cast<std::uint32_t>(c.steps.size()),
+                    .done = c.done,
+                    .approval = c.approval,
+                    .approved = approval == nullptr || approval->satisfied(),
+                    .proposer = c.proposer,
+                    .last_failure = c.last_failure,
+                    .at = c.at});
+  }
+  return rows;
+}
+
+Result<std::vector<StoryLine>> explain(const State& state, const Ledger& ledger, SlotId slot) {
+  if (state.find(slot) == nullptr) return fail(Error::Code::not_found, "there is no slot {}", slot);
+  std::vector<StoryLine> story;
+  std::optional<Error> wrong;
+  const About about{state, slot};
+  Entry entry;
+  const auto read = ledger.read(0, state.size, [&](std::uint64_t index, Bytes bytes) {
+    if (auto decoded = decode(bytes, entry); !decoded) {
+      wrong = std::move(decoded.error());
+      wrong->detail = fmt::format("entry {}: {}", index, wrong->detail);
+      return false;
+    }
+    if (about(entry.event))
+      story.push_back({.index = index,
+                       .at = entry.envelope.recorded_at,
+                       .who = entry.envelope.actor,
+                       .cause = entry.envelope.cause,
+                       .text = sentence(state, entry.event)});
+    return true;
+  });
+  if (wrong) return std::unexpected(std::move(*wrong));
+  if (!read) return std::unexpected(read.error());
+  return story;
+}
+
+}  // namespace daybook

@@ -1,0 +1,19 @@
+// What an event says, in plain English: one sentence a kind, for people who were not there.
+#pragma once
+
+#include <string>
+
+#include "statemachine/events.h"
+#include "statemachine/state.h"
+
+namespace daybook {
+
+// Without time and actor, which stand beside it. `state` is that of the same book at the event or
+// later: it has the names behind the ids, which never change. Ids it does not know are shown as
+// numbers.
+std::string sentence(const State& state, const Event& event);
+
+// "runways 2022-06-01".
+std::string slot_title(const State& state, SlotId slot);
+
+}  // namespace daybook
