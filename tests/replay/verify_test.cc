@@ -120,14 +120,14 @@ TEST_F(Verify, FindsThatEntriesAreGone) {
 }
 
 TEST_F(Verify, FindsAStateRootThatIsNotReached) {
-  book.add(SampleBook::system(),
+  book.add(SampleBook::itself(),
            CheckpointSigned{book.state.size, ledger.head().root, SampleBook::digest("other")});
   book.append_to(ledger);
   EXPECT_THAT(report().findings, finding_at(book.state.size - 1, "state root"));
 }
 
 TEST_F(Verify, FindsARootThatIsNotReached) {
-  book.add(SampleBook::system(),
+  book.add(SampleBook::itself(),
            CheckpointSigned{book.state.size, SampleBook::digest("other"), state_root(book.state)});
   book.append_to(ledger);
   EXPECT_THAT(report().findings, finding_at(book.state.size - 1, "checkpoint"));
@@ -138,7 +138,7 @@ TEST_F(Verify, ReachesACheckpointThatWasRecordedLater) {
   const auto event = make_checkpoint(ledger, book.state, SampleBook::key());
   ASSERT_TRUE(event);
   book.run(2);
-  book.add(SampleBook::system(), *event);
+  book.add(SampleBook::itself(), *event);
   book.append_to(ledger);
   const BookReport good = report();
   EXPECT_TRUE(good.good()) << good.summary();
@@ -179,7 +179,7 @@ TEST_F(Verify, FindsThatASignedPartIsMissing) {
 }
 
 TEST_F(Verify, FindsAMissingNote) {
-  book.add(SampleBook::system(),
+  book.add(SampleBook::itself(),
            CheckpointSigned{book.state.size, ledger.head().root, state_root(book.state)});
   book.append_to(ledger);
   EXPECT_THAT(report().findings, finding_at(book.state.size - 1, "checkpoint"));
