@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""One process runs, others look on, ask it to pause, resume and cancel; signals stop it cleanly."""
+
+import collections
+import os
+import signal
+import subprocess
+
+import small
+from harness import Acceptance, main, wait_until
+from small import FILE, loaded
+
+DAYS = [f"2026-01-{day:02}" for day in range(1, 25)]
+ROWS = 8000
+SLOW = DAYS[-1]
+
+
+class ControlTest(Acceptance):
+    def setUp(self):
+        self.book = small.make(self.project(), concurrency=1, rows=ROWS, days=DAYS)
+        self.running = None
+        self.addCleanup(self.stop)
+
+    def stop(self):
+        if self.running is not None and self.running.poll() is None:
+            self.running.kill()
+            self.running.communicate()
+
+    def start(self, after=2):
+        """Starts a run in a process of its own; returns when it has loaded some partitions."""
+        self.running = self.book.start("run", FILE)
+        wait_until(lambda: self.loads() >= after or self.running.poll() is not None, "loads of the run")
+        self.assertIsNone(self.running.poll(), "the run was over before it could be controlled")
+        return self.running
+
+    def end(self, process, seconds=60):
+        out, err = process.communicate(timeout=seconds)
+        return process.returncode, out.decode(), err.decode()
+
+    def loads(self):
+        done = self.book.ask("log", "--kind", "LoadCommitted", "--limit", 0, "-o", "jsonl")
+        return sum(line.get("type") == "row" for line in done.lines()) if done.code == 0 else 0
+
+    def finish(self):
+        """The plain command again: everything is loaded, each partition once."""
+        self.book.do("run", FILE)
+        self.everything_is_there_once()
+
+    def everything_is_there_once(self):
+        slots = collections.Counter(entry["event"]["slot"] for entry in self.book.entries("LoadCommitted"))
+        self.assertEqual(sorted(slots.values()), [1] * len(DAYS))
+        for day in DAYS:
+            self.assertEqual(len(loaded(self.book, day)), ROWS, day)
+        self.book.do("verify")
+
+    # --- pause and resume -------------------------------------------------------------------------
+
+    def pause(self, *scope):
+        process = self.start()
+        self.book.do("pause", *scope, "--reason", "maintenance")
+        code, out, err = self.end(process)
+        self.assertEqual(code, 8, out + err)
+        self.assertLess(self.loads(), len(DAYS))
+        return self.loads()
+
+    def test_a_paused_book_drains_and_starts_nothing_until_it_is_resumed(self):
+        there = self.pause()
+        self.assertEqual([e["event"]["scope"]["kind"] for e in self.book.entries("Paused")], ["book"])
+        self.assertEqual(len(self.book.entries("Drained")), 1)
+        self.book.do("run", FILE, exits=(6, 8))
+        self.assertEqual(self.loads(), there)
+        self.book.do("resume", "--reason", "done")
+        self.finish()
+
+    def test_a_paused_pipeline_starts_nothing_until_it_is_resumed(self):
+        there = self.pause("--pipeline", "orders")
+        self.book.do("run", FILE, exits=(6, 8))
+        self.assertEqual(self.loads(), there)
+        self.book.do("resume", "--pipeline", "orders")
+        self.finish()
+
+    def test_a_paused_run_starts_nothing_until_it_is_resumed(self):
+        there = self.pause("--run", "last")
+        self.book.do("run", FILE, exits=(6, 8))
+        self.assertEqual(self.loads(), there)
+        self.book.do("resume", "--run", "last")
+        self.finish()
+
+    def test_of_a_paused_partition_the_others_go_on(self):
+        process = self.start()
+        self.book.do("pause", "--partition", SLOW, "--reason", "wrong file")
+        code, out, err = self.end(process)
+        self.assertEqual(code, 8, out + err)
+        self.assertEqual(self.loads(), len(DAYS) - 1)
+        self.assertEqual(loaded(self.book, SLOW), [])
+        self.book.do("resume", "--partition", SLOW)
+        self.finish()
+
+    def test_a_run_that_is_resumed_while_it_drains_goes_on_in_the_same_process(self):
+        process = self.start()
+        self.book.do("pause", "--partition", SLOW, "--reason", "a moment")
+        self.book.do("resume", "--partition", SLOW)
+        code, out, err = self.end(process)
+        self.assertEqual(code, 0, out + err)
+        self.everything_is_there_once()
+
+    # --- cancel -----------------------------------------------------------------------------------
+
+    def test_a_cancelled_run_keeps_what_it_loaded_and_the_next_run_loads_the_rest(self):
+        process = self.start()
+        self.book.do("cancel", "last", "--reason", "wrong day")
+        code, out, err = self.end(process)
+        self.assertEqual(code, 1, out + err)
+        there = self.loads()
+        self.assertLess(there, len(DAYS))
+        self.assertEqual(self.book.entries("RunFinished")[-1]["event"]["outcome"], "cancelled")
+        self.assertEqual(sum(loaded(self.book, day) != [] for day in DAYS), there)
+        self.finish()
+
+    # --- several processes ------------------------------------------------------------------------
+
+    def test_who_reads_beside_a_living_keeper_sees_a_whole_book(self):
+        process = self.start()
+        for words in (["state"], ["log", "--limit", "5"], ["runs", "list"], ["runs", "show", "last"],
+                      ["explain", DAYS[0]], ["quarantine", "list"], ["verify"], ["hold", "list"]):
+            self.book.do(*words)
+        sizes = [self.book.size() for _ in range(5)]
+        self.assertEqual(sizes, sorted(sizes))
+        self.assertIsNone(process.poll(), "the run was over before the readers were")
+        self.assertEqual(self.end(process)[0], 0)
+        self.everything_is_there_once()
+
+    def test_a_second_keeper_is_turned_away_and_writes_nothing(self):
+        process = self.start()
+        done = self.book.do("run", FILE, exits=6)
+        self.assertIn("keeper", done.err)
+        self.assertEqual(self.end(process)[0], 0)
+        self.assertEqual(len(self.book.entries("Booted")), 1)
+        self.everything_is_there_once()
+
+    def test_a_socket_left_by_a_killed_keeper_means_nothing(self):
+        process = self.start()
+        process.kill()
+        process.communicate()
+        self.assertTrue(os.path.exists(os.path.join(self.book.book, "keeper.sock")))
+        self.book.do("pause", "--reason", "after the crash")
+        self.book.do("resume")
+        self.finish()
+
+    # --- signals ----------------------------------------------------------------------------------
+
+    def interrupted(self, number, expected):
+        process = self.start()
+        process.send_signal(number)
+        code, out, err = self.end(process)
+        self.assertEqual(code, expected, out + err)
+        self.assertLess(self.loads(), len(DAYS))
+        self.finish()
+        self.assertEqual(len(self.book.items("runs", "list")), 2)  # the open run, and one that skips all
+
+    def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(self):
+        self.interrupted(signal.SIGINT, 130)
+
+    def test_sigterm_stops_cleanly_and_the_same_command_goes_on(self):
+        self.interrupted(signal.SIGTERM, 143)
+
+    def test_a_second_ctrl_c_ends_at_once_and_nothing_is_lost(self):
+        process = self.start()
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
+        try:
+            process.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.fail("two Ctrl-C did not end it within 10 s")
+        self.assertIn(process.returncode, (130, -signal.SIGINT))
+        self.finish()
+
+
+if __name__ == "__main__":
+    main()
