@@ -238,6 +238,7 @@ struct Check {
     const ApprovalState* a = before.find(e.approval);
     require(a != nullptr, "I33", "approval {} was never asked for", e.approval);
     if (a == nullptr) return;
+    require(!a->rejected && !a->voided, "I35", "approval {} is no longer open", e.approval);
     require(std::ranges::find(a->parties, e.approver) == a->parties.end(), "I34",
             "{} approves what they took part in", e.approver);
     require(std::ranges::find(a->approvers, e.approver) == a->approvers.end() &&

@@ -164,6 +164,13 @@ TEST(Approval, NoLongerNeededDoesNotStandInTheWay) {
         ApprovalRejected{.approval = approval0, .approver = "ben", .reason = "too many rows"});
 }
 
+TEST(Approval, OfAVoidedQuestionMovesNothingEvenAsAFact) {
+  const History two_questions = again(awaiting) + staged_as(content_b, 2, run1) +
+                                asks(approval1, plan_b) + approves("ben", approval0);
+  EXPECT_EQ(folded(two_questions).slots[0].phase, SlotPhase::awaiting_approval);
+  EXPECT_EQ(folded(two_questions + approves("cleo", approval1)).slots[0].phase, SlotPhase::staged);
+}
+
 TEST(Approval, GivenWhileTheWorkIsDoneAgainMovesNothing) {
   given(again(awaiting)).when(giving("ben")).so(SlotPhase::running);
   given(again(awaiting)).when(rejecting("ben")).so(SlotPhase::running);

@@ -261,6 +261,16 @@ TEST(Invariants, OnlyWhatStandsIsLost) {
   EXPECT_EQ(broken(verified + loses(), loses()), Rules{"I23"});
 }
 
+TEST(Invariants, WhatIsRejectedOrVoidIsNotApproved) {
+  EXPECT_EQ(broken(awaiting + ApprovalRejected{.approval = approval0,
+                                               .approver = "ben",
+                                               .reason = "too many rows"},
+                   approves("cleo")),
+            Rules{"I35"});
+  EXPECT_EQ(broken(awaiting + RunCancelled{.run = run0, .reason = "wrong day"}, approves("ben")),
+            Rules{"I35"});
+}
+
 TEST(Invariants, ApproversTookNoPartAndAreTwoPeople) {
   const History two = staged + asks(approval0, plan_a, 2);
   EXPECT_EQ(broken(two, approves("ben")), none);
@@ -369,6 +379,17 @@ TEST(Settled, IsWhatWaitsForNobodyButAPerson) {
     EXPECT_EQ(settled(static_cast<SlotPhase>(phase)),
               !busy.contains(static_cast<SlotPhase>(phase)));
   EXPECT_TRUE(settled(static_cast<SlotPhase>(200)));
+}
+
+TEST(Paused, IsAPartitionByItselfOrByWhatItBelongsTo) {
+  const State state = folded(run_open + opened());
+  EXPECT_FALSE(paused(state, state.slots[0]));
+  State by_itself = state;
+  by_itself.slots[0].paused = true;
+  EXPECT_TRUE(paused(by_itself, by_itself.slots[0]));
+  State by_book = state;
+  by_book.paused = true;
+  EXPECT_TRUE(paused(by_book, by_book.slots[0]));
 }
 
 TEST(Lookup, FindsWhatIsThereAndNothingElse) {

@@ -123,6 +123,14 @@ TEST(Commit, IsOfTheIntendedLoadAndItsRows) {
   given(intended).when(many).then(too_large);
 }
 
+TEST(Commit, OfASlotWithoutLoadsIsRefused) {
+  State state = folded(intended);
+  state.slots[0].generations.clear();
+  const auto decision = decide(state, {.now = state.now, .actor = {}}, committing());
+  ASSERT_FALSE(decision.has_value());
+  EXPECT_EQ(decision.error().code, mismatch);
+}
+
 TEST(Commit, MayBeFoundByALaterBoot) {
   CommitLoad c = committing();
   c.recovered = true;

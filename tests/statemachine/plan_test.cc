@@ -300,6 +300,31 @@ TEST(Plan, OfARunThatIsNotWorkingIsRefused) {
       .then(circuit_open);
 }
 
+TEST(Plan, LoadsAgainAfterACompensationWithAnotherDefinitionOrEngine) {
+  const History back = taken_back(verified, 1, 0);
+  given(again(back + registered(definition1, def_b), RunKind::normal, RunOutcome::succeeded,
+              definition1))
+      .when(planning())
+      .then({plan_of(PlanReason::compensated)});
+  given(again(back, RunKind::normal, RunOutcome::succeeded, definition0, engine_b))
+      .when(planning())
+      .then({plan_of(PlanReason::compensated)});
+}
+
+TEST(Plan, WaitsForTheRunThatWorksOnThePartition) {
+  given(running + started(run1)).when(planning()).then(conflict);
+}
+
+TEST(Plan, WaitsForALoadThatIsNotSettled) {
+  for (const History& history : {intended, loaded}) {
+    State state = folded(history + started(run1));
+    state.runs[0].open = false;
+    const auto decision = decide(state, {.now = state.now, .actor = {}}, planning());
+    ASSERT_FALSE(decision.has_value());
+    EXPECT_EQ(decision.error().code, conflict);
+  }
+}
+
 TEST(Plan, WaitsForTheCompensationOfThePartition) {
   given(again(verified) + proposed(1, 0) + CompensationStarted{.compensation = compensation0})
       .when(planning())
