@@ -5,6 +5,34 @@
 #include "runner/connect/failure.h"
 
 namespace daybook {
+namespace {
+
+// "3-9f2c7d01aa5512bc": the form of generation_directory().
+bool is_generation_directory(std::string_view name) {
+  const std::size_t dash = name.find('-');
+  if (dash == 0 || dash == std::string_view::npos || name.size() != dash + 17) return false;
+  const auto all = [](std::string_view text, std::string_view of) {
+    return text.find_first_not_of(of) == std::string_view::npos;
+  };
+  return all(name.substr(0, dash), "0123456789") && all(name.substr(dash + 1), "0123456789abcdef");
+}
+
+// Moved in place by an attempt that died before its manifest: whoever held the lock is gone, and
+// another attempt would bring its own.
+SinkResult<void> remove_uncommitted(const SlotStore& slot,
+                                    const std::vector<StoredGeneration>& history) {
+  auto names = names_in(slot.directory());
+  if (!names) return std::unexpected(names.error());
+  for (const std::string& name : *names) {
+    const bool committed = std::ranges::any_of(
+        history, [&](const StoredGeneration& each) { return each.directory() == name; });
+    if (committed || !is_generation_directory(name)) continue;
+    if (auto removed = remove_directory(slot.directory(), name); !removed) return removed;
+  }
+  return {};
+}
+
+}  // namespace
 
 SinkResult<CompensationEvidence> weigh_compensation(const CompensationPlan& plan,
                                                     const SlotStore& slot,
@@ -69,6 +97,7 @@ SinkResult<CompensationEvidence> weigh_compensation(const CompensationPlan& plan
 SinkResult<void> remove_superseded(const SlotStore& slot,
                                    const std::vector<StoredGeneration>& history,
                                    std::size_t kept_max) {
+  if (auto cleared = remove_uncommitted(slot, history); !cleared) return cleared;
   const std::vector<Generation> stand = standing(marks(history));
   std::size_t kept = 0;
   for (auto stored = history.rbegin(); stored != history.rend(); ++stored) {

@@ -13,7 +13,8 @@ SinkResult<CompensationEvidence> weigh_compensation(const CompensationPlan& plan
                                                     const std::vector<StoredGeneration>& history);
 
 // Removes the data, by the names in their manifests, of generations that do not stand, save the
-// newest `kept` that could be restored. Manifests and tombstones stay. The slot's lock is held.
+// newest `kept` that could be restored, and what was moved in place but never committed. Manifests
+// and tombstones stay. The slot's lock is held.
 SinkResult<void> remove_superseded(const SlotStore& slot,
                                    const std::vector<StoredGeneration>& history, std::size_t kept);
 

@@ -95,9 +95,13 @@ TEST_F(DirectorySinkTest, TidyKeepsTheNewestSupersededGenerationsAndNoLeftovers)
     fs::create_directories(path);
     std::ofstream(path / "part-0") << "x";
   }
+  const fs::path uncommitted = root() / ".daybook" / slot_name(day) / "6-0123456789abcdef";
+  fs::create_directories(uncommitted);
+  std::ofstream(uncommitted / "part-0") << "x";
   for (int twice = 0; twice < 2; ++twice) ASSERT_TRUE(sink_->open()->tidy(day, 6));
   EXPECT_FALSE(fs::exists(leftover));
   EXPECT_TRUE(fs::exists(alive));
+  EXPECT_FALSE(fs::exists(uncommitted));
   std::vector<std::string> kept;
   for (const auto& entry : fs::directory_iterator(root() / ".daybook" / slot_name(day))) {
     if (entry.is_directory()) kept.push_back(entry.path().filename().string().substr(0, 1));
@@ -140,6 +144,19 @@ TEST_F(DirectorySinkTest, RefusesAPartitionOfAnotherBook) {
   auto refused = sink_->open()->load(other);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, "conflict");
+}
+
+TEST_F(DirectorySinkTest, TakesStagedFilesFromAnotherFileSystem) {
+  const fs::path memory = "/dev/shm";
+  if (!fs::is_directory(memory)) GTEST_SKIP() << "no second file system here";
+  LoadPlan plan = sink_->plan(day, 1, rows(1, 10, "a"), 1);
+  const fs::path elsewhere = memory / plan.staged.filename();
+  fs::copy(plan.staged, elsewhere);
+  plan.staged = elsewhere;
+  auto loaded = sink_->open()->load(plan);
+  fs::remove_all(elsewhere);
+  ASSERT_TRUE(loaded) << loaded.error().detail;
+  EXPECT_THAT(sink_->visible(), testing::ElementsAreArray(rows(1, 10, "a")));
 }
 
 TEST_F(DirectorySinkTest, HasNoRowsToFlag) {

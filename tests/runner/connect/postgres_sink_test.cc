@@ -1,7 +1,16 @@
 // What holds for tables alone: fit of columns, merge by key, flags, servers that are refused.
 #include "runner/connect/postgres_sink.h"
 
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <string_view>
+#include <thread>
 
 #include "runner/connect/postgres_table.h"
 #include "tests/runner/connect/sink_under_test.h"
@@ -188,6 +197,93 @@ TEST(PostgresSink, SaysThatAServerDoesNotAnswer) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().error, ErrorClass::dependency_down);
   EXPECT_FALSE(refused.error().ambiguous);
+}
+
+// Stands between client and server for one connection and cuts it at COMMIT: before the server has
+// seen it, or after, so that only the answer is lost.
+class CuttingProxy {
+ public:
+  enum class Cut : std::uint8_t { before_server, after_server };
+  explicit CuttingProxy(Cut cut) : cut_(cut), listener_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::listen(listener_, 1), 0);
+    EXPECT_EQ(::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { forward(); });
+  }
+  ~CuttingProxy() {
+    thread_.join();
+    ::close(listener_);
+  }
+  std::string conninfo() const {
+    return fmt::format(
+        "host=127.0.0.1 port={} user=daybook dbname=postgres sslmode=disable "
+        "gssencmode=disable",
+        port_);
+  }
+
+ private:
+  void forward() const {
+    const int client = ::accept(listener_, nullptr, nullptr);
+    const int server = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(shared_cluster().port());
+    EXPECT_EQ(::connect(server, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    std::array<char, 65'536> buffer{};
+    std::array<pollfd, 2> ends = {{{client, POLLIN, 0}, {server, POLLIN, 0}}};
+    bool cut = false;
+    while (!cut && ::poll(ends.data(), ends.size(), 30'000) > 0) {
+      for (std::size_t from = 0; from < 2 && !cut; ++from) {
+        if (ends[from].revents == 0) continue;
+        const ssize_t got = ::read(ends[from].fd, buffer.data(), buffer.size());
+        if (got <= 0) {
+          cut = true;
+          break;
+        }
+        const std::string_view bytes(buffer.data(), static_cast<std::size_t>(got));
+        cut = from == 0 && bytes.find(std::string_view("\x0b"
+                                                       "COMMIT\0",
+                                                       8)) != std::string_view::npos;
+        if (cut && cut_ == Cut::before_server) break;
+        EXPECT_EQ(::write(ends[1 - from].fd, bytes.data(), bytes.size()), got);
+        if (cut) (void)::read(server, buffer.data(), buffer.size());  // it answered, to nobody
+      }
+    }
+    ::close(client);
+    ::close(server);
+  }
+
+  Cut cut_;
+  int listener_;
+  std::uint16_t port_ = 0;
+  std::thread thread_;
+};
+
+TEST(PostgresSink, LeavesALostAnswerToCommitToSettle) {
+  for (const auto cut : {CuttingProxy::Cut::before_server, CuttingProxy::Cut::after_server}) {
+    auto under_test = SinkUnderTest::postgres();
+    under_test->prepare();
+    const auto direct = std::get<PostgresSink>(under_test->pipeline().sink.to);
+    const CuttingProxy proxy(cut);
+    auto sink = open_postgres_sink({proxy.conninfo(), direct.table});
+    auto lost = (*sink)->load(under_test->plan(day, 1, rows(1, 9, "a"), 1));
+    ASSERT_FALSE(lost);
+    EXPECT_TRUE(lost.error().ambiguous);
+    EXPECT_EQ(lost.error().error, ErrorClass::dependency_down);
+    auto settled = under_test->open()->settle(under_test->plan(day, 1, rows(1, 9, "a"), 2));
+    ASSERT_TRUE(settled) << settled.error().detail;
+    EXPECT_EQ(settled->has_value(), cut == CuttingProxy::Cut::after_server);
+    auto loaded = under_test->open()->load(under_test->plan(day, 1, rows(1, 9, "a"), 2));
+    ASSERT_TRUE(loaded) << loaded.error().detail;
+    EXPECT_EQ(loaded->recovered, cut == CuttingProxy::Cut::after_server);
+    EXPECT_THAT(under_test->visible(), ElementsAreArray(rows(1, 9, "a")));
+  }
 }
 
 TEST(PostgresTypes, TakeOnlyWhatLosesNothing) {
