@@ -54,10 +54,17 @@ boost::asio::awaitable<Result<DefinitionId>> register_definition(Keeper& keeper,
   co_return std::get<DefinitionRegistered>(answer->events.front()).definition;
 }
 
-Result<std::shared_ptr<const Pipeline>> DefinitionCache::get(DefinitionId id) {
-  if (const auto known = known_.find(id); known != known_.end()) return known->second;
+Result<std::shared_ptr<const Pipeline>> DefinitionCache::get(DefinitionId id, Match match) {
   const DefinitionState* definition = keeper_.state().find_definition(id);
   if (definition == nullptr) return fail(Error::Code::not_found, "there is no definition {}", id);
+  const auto checked = [&](const std::shared_ptr<const Pipeline>& pipeline)
+      -> Result<std::shared_ptr<const Pipeline>> {
+    if (match == Match::exact && pipeline->digest != definition->digest)
+      return fail(Error::Code::newer_version,
+                  "definition {} has another digest under this version of daybook", id);
+    return pipeline;
+  };
+  if (const auto known = known_.find(id); known != known_.end()) return checked(known->second);
   const auto text = keeper_.payloads().get(as_address(definition->files));
   if (!text) return std::unexpected(text.error());
   const auto json = nlohmann::json::parse(*text, nullptr, false);
@@ -73,12 +80,9 @@ Result<std::shared_ptr<const Pipeline>> DefinitionCache::get(DefinitionId id) {
   if (!pipeline)
     return fail(Error::Code::corrupt, "definition {} no longer reads: {}", id,
                 diagnostics.empty() ? "" : diagnostics.front().message);
-  if (pipeline->digest != definition->digest)
-    return fail(Error::Code::newer_version,
-                "definition {} has another digest under this version of daybook", id);
   auto shared = std::make_shared<const Pipeline>(std::move(*pipeline));
   known_.emplace(id, shared);
-  return shared;
+  return checked(shared);
 }
 
 void DefinitionCache::put(DefinitionId id, std::shared_ptr<const Pipeline> pipeline) {

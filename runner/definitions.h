@@ -22,7 +22,11 @@ boost::asio::awaitable<Result<DefinitionId>> register_definition(Keeper& keeper,
 class DefinitionCache {
  public:
   explicit DefinitionCache(Keeper& keeper) : keeper_(keeper) {}
-  Result<std::shared_ptr<const Pipeline>> get(DefinitionId id);
+  // Exact: refuses with `newer_version` where this program reads the same files into another digest
+  // (its components have changed): such a definition must not be executed. Any: good enough to find
+  // the sink and ask it.
+  enum class Match : std::uint8_t { exact, any };
+  Result<std::shared_ptr<const Pipeline>> get(DefinitionId id, Match match = Match::any);
   void put(DefinitionId id, std::shared_ptr<const Pipeline> pipeline);
 
  private:

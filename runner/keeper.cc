@@ -80,6 +80,8 @@ RocksdbLedgerOptions ledger_options(const BookPaths& paths, const BookConfig& co
   return {.anchor_path = (anchor.is_absolute() ? anchor : paths.root / anchor).string()};
 }
 
+constexpr EntryIndex snapshot_every = 4'096;
+
 // Where storage fails there is one recovery path, and it runs at the next start.
 [[noreturn]] void storage_failed(const Error& error) {
   std::fprintf(stderr,
@@ -206,6 +208,14 @@ void Keeper::flush() {
       for (const auto& observer : observers_) observer(first + i, durable[i]);
   }
   for (auto& waiter : std::exchange(waiters_, {})) waiter();
+  const EntryIndex covered = state_.checkpoint ? state_.checkpoint->size : 0;
+  if (config_.checkpoint_every > 0 && state_.size - covered >= config_.checkpoint_every &&
+      !std::exchange(checkpoint_posted_, true))
+    asio::post(executor_.loop(), [this] {
+      checkpoint_posted_ = false;
+      // A checkpoint that can not be made now is made at the end of the run, where it is reported.
+      (void)checkpoint();
+    });
 }
 
 asio::awaitable<Answer> Keeper::ask(Actor actor, Command command) {
@@ -241,7 +251,10 @@ Result<void> Keeper::checkpoint() {
                                                .state_root = signed_now->state_root});
   if (!recorded && recorded.error().code != Refusal::Code::already)
     return fail(Error::Code::conflict, "{}", recorded.error().detail);
-  return {};
+  // Often enough that opening stays quick, seldom enough that small books need none.
+  if (state_.size - snapshot_at_ < snapshot_every) return {};
+  snapshot_at_ = state_.size;
+  return save_snapshot(*ledger_, state_);
 }
 
 Result<PayloadRef> Keeper::payloads_put(std::string_view text) {

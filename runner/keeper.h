@@ -93,7 +93,8 @@ class Keeper {
   std::vector<Entry> waiting_;  // applied, not yet durable
   std::vector<std::move_only_function<void()>> waiters_;
   std::vector<std::function<void(EntryIndex, const Entry&)>> observers_;
-  bool flush_posted_ = false;
+  bool flush_posted_ = false, checkpoint_posted_ = false;
+  EntryIndex snapshot_at_ = 0;  // size of the last snapshot this process knows of
 };
 
 // Who the person at this terminal is: the name of the effective user.

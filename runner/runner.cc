@@ -53,10 +53,10 @@ std::vector<Working> Runner::working() const {
   return out;
 }
 
-std::shared_ptr<const Pipeline> Runner::definition_of(RunId run) {
+std::shared_ptr<const Pipeline> Runner::definition_of(RunId run, DefinitionCache::Match match) {
   const RunState* state = keeper_.state().find(run);
   if (state == nullptr) return nullptr;
-  auto found = definitions_.get(state->definition);
+  auto found = definitions_.get(state->definition, match);
   return found ? *found : nullptr;
 }
 
@@ -196,7 +196,7 @@ asio::awaitable<void> Runner::perform(effect::ExecuteAttempt e) {
   const EntryIndex fence = started->first;
   const std::string key = keeper_.state().find(e.slot)->partition;
 
-  const auto pipeline = definition_of(e.run);
+  const auto pipeline = definition_of(e.run, DefinitionCache::Match::exact);
   if (!pipeline) {
     StageFailure failure{.error = ErrorClass::definition,
                          .code = "definition.unreadable",
@@ -332,7 +332,7 @@ LoadPlan Runner::load_plan(const Slot& slot, const GenerationState& load,
 asio::awaitable<void> Runner::perform(effect::Load e) {
   const auto staged = staged_.find(e.slot);
   const Slot* slot = keeper_.state().find(e.slot);
-  const auto pipeline = definition_of(e.run);
+  const auto pipeline = definition_of(e.run, DefinitionCache::Match::exact);
   if (staged == staged_.end() || !slot->staged || staged->second.attempt != slot->attempt ||
       !pipeline) {
     // Another runner of this process staged it; its files may be gone.
@@ -413,7 +413,7 @@ asio::awaitable<void> Runner::pause_before(SlotId slot, unsigned tries) {
 
 asio::awaitable<void> Runner::perform(effect::SettleLoad e) {
   const Slot* slot = keeper_.state().find(e.slot);
-  const auto pipeline = definition_of(slot->run);
+  const auto pipeline = definition_of(slot->run, DefinitionCache::Match::any);
   if (!pipeline) co_return co_await pause_before(e.slot, 10);
   LoadPlan plan = load_plan(*slot, slot->generations.back(), *pipeline);
   // Strictly above the fence of whoever intended it, so that a writer that still lives is stopped.
@@ -451,7 +451,7 @@ asio::awaitable<void> Runner::perform(effect::SettleLoad e) {
 
 asio::awaitable<void> Runner::perform(effect::VerifyLoaded e) {
   const Slot* slot = keeper_.state().find(e.slot);
-  const auto pipeline = definition_of(slot->run);
+  const auto pipeline = definition_of(slot->run, DefinitionCache::Match::any);
   const GenerationState* load = generation(*slot, slot->current);
   if (!pipeline || load == nullptr) co_return co_await pause_before(e.slot, 10);
   LoadPlan plan = load_plan(*slot, *load, *pipeline);

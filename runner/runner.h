@@ -109,6 +109,7 @@ class Runner {
   boost::asio::awaitable<void> perform(effect::SettleLoad effect);
   boost::asio::awaitable<void> perform(effect::VerifyLoaded effect);
   boost::asio::awaitable<void> finish(Drive& drive, RunId run);
+  boost::asio::awaitable<void> mark_drained(std::set<RunId> runs);
 
   boost::asio::awaitable<void> fail_attempt(SlotId slot, Attempt attempt, StageFailure failure,
                                             RetryPolicy retry);
@@ -119,7 +120,7 @@ class Runner {
   boost::asio::awaitable<std::expected<void, RunProblem>> plan_all(RunId run,
                                                                    const RunRequest& request,
                                                                    std::vector<Offered> offered);
-  std::shared_ptr<const Pipeline> definition_of(RunId run);
+  std::shared_ptr<const Pipeline> definition_of(RunId run, DefinitionCache::Match match);
   LoadPlan load_plan(const Slot& slot, const GenerationState& load, const Pipeline& pipeline) const;
   boost::asio::awaitable<void> pause_before(SlotId slot, unsigned tries);
   void drop_staged(SlotId slot);

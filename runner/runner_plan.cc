@@ -242,9 +242,29 @@ asio::awaitable<RunReport> Runner::resume(std::optional<RunId> run) {
     report.interrupted = report.interrupted || (state.open && stopped_);
     report.paused = report.paused || (state.open && !stopped_);
   }
+  if (report.paused) co_await mark_drained(work.runs);
   if (const auto signed_now = keeper_.checkpoint(); !signed_now)
     last_trouble_[no_slot] = signed_now.error().detail;
   co_return report;
+}
+
+// Says in the book that nothing of what is paused is running any more.
+asio::awaitable<void> Runner::mark_drained(std::set<RunId> runs) {
+  const State& state = keeper_.state();
+  std::vector<Scope> scopes;
+  if (state.paused) scopes.push_back({.kind = ScopeKind::book, .pipeline = {}});
+  std::set<std::string> pipelines;
+  for (const RunId id : runs) {
+    const RunState& run = *state.find(id);
+    if (state.paused_pipelines.contains(run.pipeline) && pipelines.insert(run.pipeline).second)
+      scopes.push_back({.kind = ScopeKind::pipeline, .pipeline = run.pipeline});
+    if (run.paused) scopes.push_back({.kind = ScopeKind::run, .pipeline = {}, .run = id});
+    for (const SlotId slot : run.slots)
+      if (state.find(slot)->run == id && state.find(slot)->paused)
+        scopes.push_back(
+            {.kind = ScopeKind::partition, .pipeline = {}, .run = no_run, .slot = slot});
+  }
+  for (const Scope& scope : scopes) (void)co_await keeper_.ask(system_actor(), MarkDrained{scope});
 }
 
 asio::awaitable<Result<void>> Runner::compensate(CompensationId id) {
