@@ -56,7 +56,8 @@ void compare(const State& state, const std::string& sink, const std::vector<Sink
   for (const CompensationState& compensation : state.compensations)
     for (const CompensationStep& step : compensation.steps) known[step.load_id] = true;
   for (const SinkGeneration& one : found) {
-    if (known.contains(one.load_id)) continue;
+    // A table may be shared: other books' markers are theirs to reconcile.
+    if (known.contains(one.load_id) || one.origin != state.origin) continue;
     report.findings.push_back({.kind = Kind::unknown,
                                .pipeline = one.pipeline,
                                .sink = sink,
