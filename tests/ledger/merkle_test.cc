@@ -170,18 +170,34 @@ TEST(Sha256Lanes, AgreeWithOpenSslAtEveryLength) {
     whole.append(reinterpret_cast<const char*>(messages[i].data()), messages[i].size());
     EXPECT_EQ(portable[i], sha256(bytes_of(whole)));
   }
-  if (!sha_ni_available()) GTEST_SKIP() << "this processor has no SHA extensions";
-  for (const std::size_t count :
-       {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{3}, messages.size()}) {
-    std::vector<Digest> lanes(count);
-    sha256_many(0, std::span(messages).first(count), lanes, Sha256Lanes::sha_ni);
-    EXPECT_TRUE(std::ranges::equal(lanes, std::span(portable).first(count)));
+  std::string block(64, 'x');
+  for (char& c : block) c = static_cast<char>(random());
+  const Sha256Opening opening(block);
+  std::vector<Digest> opened(messages.size());
+  sha256_many(opening, messages, opened, Sha256Lanes::portable);
+  for (std::size_t i = 0; i < messages.size(); i += 37) {
+    std::string whole = block;
+    whole.append(reinterpret_cast<const char*>(messages[i].data()), messages[i].size());
+    EXPECT_EQ(opened[i], sha256(bytes_of(whole)));
   }
-  std::vector<Digest> a(200);
-  std::vector<Digest> b(200);
-  sha256_pairs(1, std::span(portable).first(400), a, Sha256Lanes::portable);
-  sha256_pairs(1, std::span(portable).first(400), b, Sha256Lanes::sha_ni);
-  EXPECT_EQ(a, b);
+  std::vector<Digest> nodes(200);
+  sha256_pairs(1, std::span(portable).first(400), nodes, Sha256Lanes::portable);
+
+  for (const Sha256Lanes way : {Sha256Lanes::automatic, Sha256Lanes::sha_ni, Sha256Lanes::avx512}) {
+    if (way == Sha256Lanes::sha_ni && !sha_ni_available()) continue;
+    if (way == Sha256Lanes::avx512 && !avx512_available()) continue;
+    for (const std::size_t count : {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{3},
+                                    std::size_t{16}, std::size_t{100}, messages.size()}) {
+      std::vector<Digest> lanes(count);
+      sha256_many(0, std::span(messages).first(count), lanes, way);
+      EXPECT_TRUE(std::ranges::equal(lanes, std::span(portable).first(count)));
+      sha256_many(opening, std::span(messages).first(count), lanes, way);
+      EXPECT_TRUE(std::ranges::equal(lanes, std::span(opened).first(count)));
+    }
+    std::vector<Digest> mine(200);
+    sha256_pairs(1, std::span(portable).first(400), mine, way);
+    EXPECT_EQ(mine, nodes);
+  }
 }
 
 TEST(Base64, AcceptsOneTextForOneValue) {
