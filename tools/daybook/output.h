@@ -30,19 +30,19 @@ struct TableColumn {
 
 struct Listing {
   std::string kind;  // "RunList"
-  std::vector<TableColumn> columns;
-  std::vector<Json> items;
-  std::optional<std::uint64_t> ledger_size;
-  std::string empty;   // what text says where there is nothing: "no runs yet"
-  std::string footer;  // text, after the table, on standard error
+  std::vector<TableColumn> columns = {};
+  std::vector<Json> items = {};
+  std::optional<std::uint64_t> ledger_size = {};
+  std::string empty = {};   // what text says where there is nothing: "no runs yet"
+  std::string footer = {};  // text, after the table, on standard error
 };
 
 // One thing; `text` is how people see it, lines with a line break at the end.
 struct Document {
   std::string kind;
-  Json json;
-  std::string text;
-  std::optional<std::uint64_t> ledger_size;
+  Json json = Json::object();
+  std::string text = {};
+  std::optional<std::uint64_t> ledger_size = {};
 };
 
 // Where a command's result and its talk go. Everything that is not the result is talk.
@@ -58,6 +58,7 @@ class Output {
   bool quiet() const { return quiet_; }
   const Terminal& out() const { return out_; }
   const Terminal& err() const { return err_; }
+  std::int64_t now() const { return now_; }
 
   std::expected<void, Problem> print(const Listing& listing);
   std::expected<void, Problem> print(const Document& document);

@@ -1,0 +1,158 @@
+#include "tools/daybook/book_reader.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "ledger/codec/event_codec.h"
+#include "ledger/file_system.h"
+#include "replay/fold.h"
+#include "runner/entropy.h"
+#include "runner/keeper.h"
+
+namespace daybook {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::expected<BookPaths, Problem> named(const std::string& text, std::string_view by) {
+  std::error_code error;
+  const fs::path given = fs::absolute(text, error).lexically_normal();
+  for (const fs::path& folder : {given, given / ".daybook"})
+    if (const BookPaths paths{folder}; fs::exists(paths.config(), error)) return paths;
+  return std::unexpected(
+      Problem{.exit = Exit::not_found,
+              .code = "DB-1003",
+              .message = fmt::format("there is no book in {} ({})", printable(text), by),
+              .hint = "daybook init DIR makes one"});
+}
+
+}  // namespace
+
+std::expected<BookPaths, Problem> find_book_of(const Arguments& arguments) {
+  if (arguments.has("book")) return named(arguments.text("book"), "--book");
+  if (const char* variable = std::getenv("DAYBOOK_BOOK"); variable != nullptr && *variable != '\0')
+    return named(variable, "DAYBOOK_BOOK");
+  std::error_code error;
+  auto found = find_book(fs::current_path(error));
+  if (found) return *found;
+  Problem problem = problem_of(found.error());
+  problem.code = "DB-1003";
+  return std::unexpected(std::move(problem));
+}
+
+std::expected<std::unique_ptr<RocksdbLedger>, Problem> open_ledger(const BookPaths& paths,
+                                                                   const BookConfig& config) {
+  const fs::path anchor(config.anchor);
+  auto ledger = RocksdbLedger::open_reader(
+      paths.root.string(),
+      {.anchor_path = (anchor.is_absolute() ? anchor : paths.root / anchor).string()});
+  if (!ledger) return std::unexpected(problem_of(ledger.error()));
+  return std::move(*ledger);
+}
+
+std::expected<ReadBook, Problem> read_book(Invocation& in) {
+  const auto paths = find_book_of(in.arguments);
+  if (!paths) return std::unexpected(paths.error());
+  const auto config = read_config(*paths);
+  if (!config) return std::unexpected(problem_of(config.error()));
+  auto ledger = open_ledger(*paths, *config);
+  if (!ledger) return std::unexpected(ledger.error());
+  EntryIndex size = (*ledger)->head().size;
+  if (in.arguments.has("as-of")) {
+    const std::string moment = in.arguments.text("as-of");
+    if (const auto number = parse_number(moment)) {
+      if (*number > size)
+        return not_found("", "the book has {} entries; --as-of {} is not there yet", size, *number);
+      size = *number;
+    } else if (const auto time = parse_time(moment)) {
+      const auto found = size_as_of(**ledger, *time);
+      if (!found) return std::unexpected(problem_of(found.error()));
+      size = *found;
+    } else {
+      return usage("an entry number, a date, or a time with its zone: 2026-01-31T09:00:00Z",
+                   "--as-of takes a moment of the book, not \"{}\"", printable(moment));
+    }
+  }
+  auto state = fold(**ledger, size);
+  if (!state) return std::unexpected(problem_of(state.error()));
+  return ReadBook{*paths, *config, std::move(*ledger), std::move(*state)};
+}
+
+std::expected<PayloadStore, Problem> open_payloads(const BookPaths& paths) {
+  // Nothing is written through it, so nothing is drawn from here.
+  auto store =
+      PayloadStore::open(posix_file_system(), paths.root.string(), [](std::span<std::byte>) {});
+  if (!store) return std::unexpected(problem_of(store.error()));
+  return std::move(*store);
+}
+
+Result<Pipeline> read_definition(const PayloadStore& payloads, const DefinitionState& definition) {
+  const auto text = payloads.get(as_address(definition.files));
+  if (!text) return std::unexpected(text.error());
+  const auto json = nlohmann::json::parse(*text, nullptr, false);
+  if (!json.is_object() || json.value("format", 0) != 1 || !json.contains("contracts") ||
+      !json["contracts"].is_object())
+    return fail(Error::Code::corrupt, "the definition of {} is not readable", definition.pipeline);
+  DefinitionFiles files;
+  files.pipeline_file = json.value("pipeline_file", "");
+  files.pipeline_text = json.value("pipeline", "");
+  for (const auto& [path, contract] : json["contracts"].items())
+    if (contract.is_string()) files.contracts[path] = contract.get<std::string>();
+  Diagnostics diagnostics;
+  auto pipeline = read_pipeline(files, json.value("project", ""), diagnostics);
+  if (!pipeline)
+    return fail(Error::Code::newer_version, "the definition of {} no longer reads: {}",
+                definition.pipeline, diagnostics.empty() ? "" : diagnostics.front().message);
+  return std::move(*pipeline);
+}
+
+Result<Entry> entry_at(const Ledger& ledger, EntryIndex index) {
+  Result<Entry> out = fail(Error::Code::not_found, "there is no entry {}", index);
+  if (index >= ledger.head().size) return out;
+  const auto read = ledger.read(index, index + 1, [&](EntryIndex, Bytes bytes) {
+    out = decode(bytes);
+    return true;
+  });
+  if (!read) return std::unexpected(read.error());
+  return out;
+}
+
+std::expected<RunId, Problem> find_run(const State& state, const std::string& text) {
+  const auto missing = [&] {
+    return not_found("daybook runs list shows them", "there is no run {}", printable(text));
+  };
+  if (text == "last") {
+    if (state.runs.empty()) return not_found("", "nothing has run yet");
+    return RunId{static_cast<std::uint32_t>(state.runs.size() - 1)};
+  }
+  if (const auto number = parse_number(text)) {
+    if (*number >= state.runs.size()) return missing();
+    return RunId{static_cast<std::uint32_t>(*number)};
+  }
+  for (const auto& [uuid, run] : state.run_by_uuid)
+    if (uuid_text(uuid) == text) return run;
+  return missing();
+}
+
+std::expected<SlotId, Problem> find_slot(const State& state, const std::string& partition,
+                                         const std::string& pipeline) {
+  std::vector<SlotId> found;
+  std::string where;
+  for (std::size_t i = 0; i < state.slots.size(); ++i) {
+    const Slot& slot = state.slots[i];
+    if (slot.partition != partition || (!pipeline.empty() && slot.pipeline != pipeline)) continue;
+    found.push_back(SlotId{static_cast<std::uint32_t>(i)});
+    where += (where.empty() ? "" : ", ") + slot.pipeline;
+  }
+  if (found.empty())
+    return not_found("daybook state lists them", "there is no partition {}{}{}",
+                     printable(partition), pipeline.empty() ? "" : " of pipeline ",
+                     printable(pipeline));
+  if (found.size() > 1)
+    return usage("say which with --pipeline NAME", "partition {} is in several: {}",
+                 printable(partition), printable(where));
+  return found.front();
+}
+
+}  // namespace daybook

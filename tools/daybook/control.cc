@@ -1,0 +1,138 @@
+// pause, resume, cancel, hold, reconcile, and releasing a partition that was set aside.
+#include <algorithm>
+
+#include "tools/daybook/narrate.h"
+#include "tools/daybook/run.h"
+#include "tools/daybook/submit.h"
+#include "tools/daybook/views.h"
+
+namespace daybook::commands {
+
+namespace {
+
+// The scope a pause or resume names, as arguments of the request; and in words.
+std::expected<std::pair<nlohmann::json, std::string>, Problem> scope(Invocation& in,
+                                                                     const State& state) {
+  const Arguments& args = in.arguments;
+  nlohmann::json out = nlohmann::json::object();
+  if (args.has("partition")) {
+    if (args.has("run"))
+      return usage("one scope at a time", "--run and --partition name two scopes");
+    const auto slot = find_slot(state, args.text("partition"), args.text("pipeline"));
+    if (!slot) return std::unexpected(slot.error());
+    out["slot"] = static_cast<std::uint32_t>(*slot);
+    return std::pair{out, slot_name(state, *slot)};
+  }
+  if (args.has("run")) {
+    if (args.has("pipeline"))
+      return usage("one scope at a time", "--run and --pipeline name two scopes");
+    const auto run = find_run(state, args.text("run"));
+    if (!run) return std::unexpected(run.error());
+    out["run"] = static_cast<std::uint32_t>(*run);
+    return std::pair{out, fmt::format("run {}", *run)};
+  }
+  if (args.has("pipeline")) {
+    if (!state.current_definition.contains(args.text("pipeline")))
+      return not_found("daybook runs list shows what ran", "no pipeline {} has run in this book",
+                       args.text("pipeline"));
+    out["pipeline"] = args.text("pipeline");
+    return std::pair{out, "pipeline " + args.text("pipeline")};
+  }
+  return std::pair{out, std::string("the book")};
+}
+
+Outcome on_slot(Invocation& in, const std::string& verb, nlohmann::json arguments,
+                const std::string& done, bool rerun_next) {
+  const auto book = read_book(in);
+  if (!book) return std::unexpected(book.error());
+  const auto slot =
+      find_slot(book->state, in.arguments.text("PARTITION"), in.arguments.text("pipeline"));
+  if (!slot) return std::unexpected(slot.error());
+  arguments["slot"] = static_cast<std::uint32_t>(*slot);
+  arguments["reason"] = in.arguments.text("reason");
+  std::vector<std::string> next;
+  if (rerun_next) next.push_back("daybook run PIPELINE");
+  return decide_and_report(in, *book, {verb, std::move(arguments)},
+                           fmt::format("{} {}", done, slot_name(book->state, *slot)),
+                           std::move(next));
+}
+
+}  // namespace
+
+Outcome pause(Invocation& in) {
+  const auto book = read_book(in);
+  if (!book) return std::unexpected(book.error());
+  auto where = scope(in, book->state);
+  if (!where) return std::unexpected(where.error());
+  where->first["reason"] = in.arguments.text("reason");
+  return decide_and_report(in, *book, {"pause", where->first}, "paused " + where->second,
+                           {"daybook resume takes it back"});
+}
+
+Outcome resume(Invocation& in) {
+  const auto book = read_book(in);
+  if (!book) return std::unexpected(book.error());
+  auto where = scope(in, book->state);
+  if (!where) return std::unexpected(where.error());
+  where->first["reason"] = in.arguments.text("reason");
+  return decide_and_report(in, *book, {"resume", where->first}, "resumed " + where->second,
+                           {"daybook run PIPELINE does what waited"});
+}
+
+Outcome cancel(Invocation& in) {
+  const auto book = read_book(in);
+  if (!book) return std::unexpected(book.error());
+  const auto run = find_run(book->state, in.arguments.text("RUN"));
+  if (!run) return std::unexpected(run.error());
+  const nlohmann::json arguments = {{"run", static_cast<std::uint32_t>(*run)},
+                                    {"reason", in.arguments.text("reason")}};
+  return decide_and_report(in, *book, {"cancel", arguments}, fmt::format("cancelled run {}", *run),
+                           {fmt::format("daybook runs show {}", *run)});
+}
+
+Outcome hold_load(Invocation& in) {
+  return on_slot(in, "hold", {{"decision", "load_anyway"}}, "will load", true);
+}
+Outcome hold_discard(Invocation& in) {
+  return on_slot(in, "hold", {{"decision", "discard"}}, "discarded what was staged of", false);
+}
+Outcome quarantine_release_partition(Invocation& in) {
+  return on_slot(in, "slot-release", nlohmann::json::object(), "released", true);
+}
+
+Outcome reconcile(Invocation& in) {
+  const auto pipeline = load_pipeline(in.output, in.arguments.text("PIPELINE"));
+  if (!pipeline) return std::unexpected(pipeline.error());
+  const auto paths = find_book_of(in.arguments);
+  if (!paths) return std::unexpected(paths.error());
+  const bool record = !in.arguments.has("dry-run");
+  const auto answer = submit(
+      *paths, in.output,
+      {"reconcile",
+       {{"pipeline", (*pipeline)->name}, {"deep", in.arguments.has("deep")}, {"record", record}}});
+  if (!answer) return std::unexpected(answer.error());
+  const Json& findings = (*answer)["findings"];
+  Document document{.kind = "Reconciliation", .json = *answer, .text = {}, .ledger_size = {}};
+  document.text = fmt::format(
+      "{} loads checked in {} sink{}: {}\n", (*answer)["checked"].get<std::uint64_t>(),
+      (*answer)["sinks"].get<std::uint64_t>(), (*answer)["sinks"] == 1 ? "" : "s",
+      findings.empty() ? "all as the book says" : fmt::format("{} findings", findings.size()));
+  bool lost = false;
+  for (const Json& finding : findings) {
+    const std::string kind = finding["kind"].get<std::string>();
+    lost = lost || kind == "lost";
+    document.text += fmt::format("  {}  {} {}  generation {}: {}\n",
+                                 in.output.style(Style::bad, fmt::format("{:<8}", kind)),
+                                 printable(finding["pipeline"].get<std::string>()),
+                                 printable(finding["partition"].get<std::string>()),
+                                 finding["generation"].get<std::uint32_t>(),
+                                 printable(finding["detail"].get<std::string>()));
+  }
+  if (const auto printed = in.output.print(document); !printed)
+    return std::unexpected(printed.error());
+  if (lost && record && !in.output.machine())
+    in.output.say("next  daybook run PIPELINE loads again what was lost");
+  return findings.empty() ? Exit::good : Exit::integrity;
+}
+
+}  // namespace daybook::commands

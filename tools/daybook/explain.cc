@@ -1,0 +1,147 @@
+// Why a partition is where it is: its entries in order, each as a sentence, and what comes next.
+#include <algorithm>
+
+#include "ledger/codec/event_codec.h"
+#include "tools/daybook/book_reader.h"
+#include "tools/daybook/narrate.h"
+#include "tools/daybook/views.h"
+
+namespace daybook::commands {
+
+namespace {
+
+struct Told {
+  EntryIndex index = 0;
+  Entry entry;
+};
+
+std::string verdict(const State& state, const Slot& slot) {
+  const GenerationState* current = generation(slot, slot.current);
+  const std::string stands = current == nullptr
+                                 ? "nothing of it is in the target"
+                                 : fmt::format("generation {} with {} rows stands in {}",
+                                               current->number, grouped(current->rows), slot.sink);
+  std::string out = fmt::format("{} is {}; {}.", slot.partition, name(slot.phase), stands);
+  if (slot.expected && slot.current == 0) out += " It is expected, so this is a gap.";
+  if (slot.paused || state.paused || state.paused_pipelines.contains(slot.pipeline))
+    out += " It is paused.";
+  if (slot.failures > 0)
+    out += fmt::format(" {} attempt{} failed in run {}.", slot.failures,
+                       slot.failures == 1 ? "" : "s", slot.run);
+  return out;
+}
+
+std::vector<std::string> advice(const Slot& slot) {
+  const std::string& key = slot.partition;
+  switch (slot.phase) {
+    case SlotPhase::held:
+      return {fmt::format("daybook hold load {} --reason …     let it pass", key),
+              fmt::format("daybook hold discard {} --reason …  drop what was staged", key)};
+    case SlotPhase::awaiting_approval:
+      return {slot.approval ? fmt::format("daybook approvals approve {} --key …", *slot.approval)
+                            : "daybook approvals list"};
+    case SlotPhase::quarantined:
+      return {fmt::format("daybook quarantine release-partition {} --reason …", key)};
+    case SlotPhase::failed:
+    case SlotPhase::lost:
+    case SlotPhase::cancelled: return {"daybook rerun PIPELINE --failed"};
+    case SlotPhase::planned:
+    case SlotPhase::retry_waiting:
+    case SlotPhase::staged:
+    case SlotPhase::running:
+    case SlotPhase::load_intended:
+    case SlotPhase::loaded: return {"daybook run PIPELINE     goes on where it stood"};
+    case SlotPhase::compensating: return {"daybook compensate list --open"};
+    case SlotPhase::verified:
+    case SlotPhase::skipped:
+      if (const GenerationState* current = generation(slot, slot.current);
+          current != nullptr && current->counts.quarantined > 0)
+        return {fmt::format("daybook quarantine list --partition {}", key)};
+      return {};
+    case SlotPhase::idle: return {"daybook run PIPELINE"};
+    case SlotPhase::compensated:
+      return {"daybook run PIPELINE     loads it again if its input changed"};
+  }
+  return {};
+}
+
+}  // namespace
+
+Outcome explain(Invocation& in) {
+  const auto book = read_book(in);
+  if (!book) return std::unexpected(book.error());
+  const auto id =
+      find_slot(book->state, in.arguments.text("PARTITION"), in.arguments.text("pipeline"));
+  if (!id) return std::unexpected(id.error());
+  const Slot& slot = *book->state.find(*id);
+
+  std::vector<Told> story;
+  Result<void> broken;
+  const auto read = book->ledger->read(0, book->state.size, [&](EntryIndex index, Bytes bytes) {
+    auto entry = decode(bytes);
+    if (!entry) {
+      broken = std::unexpected(entry.error());
+      return false;
+    }
+    const bool pause = std::holds_alternative<Paused>(entry->event) ||
+                       std::holds_alternative<Resumed>(entry->event);
+    bool ours = is_about(book->state, entry->event, *id);
+    if (pause && !ours) {
+      // A pause of the whole book or of its pipeline is part of the story, too.
+      std::visit(
+          [&](const auto& e) {
+            if constexpr (requires { e.scope; })
+              ours = e.scope.kind == ScopeKind::book ||
+                     (e.scope.kind == ScopeKind::pipeline && e.scope.pipeline == slot.pipeline);
+          },
+          entry->event);
+    }
+    if (ours) story.push_back({index, std::move(*entry)});
+    return true;
+  });
+  if (!read) return std::unexpected(problem_of(read.error()));
+  if (!broken) return std::unexpected(problem_of(broken.error()));
+
+  // What led to the state of now begins with the last plan; before it stand earlier generations.
+  std::size_t begin = 0;
+  if (!in.arguments.has("all")) {
+    const auto planned = std::ranges::find_if(story.rbegin(), story.rend(), [](const Told& told) {
+      return std::holds_alternative<PartitionPlanned>(told.entry.event);
+    });
+    if (planned != story.rend()) begin = static_cast<std::size_t>(story.rend() - planned) - 1;
+  }
+
+  Document document{.kind = "Explanation",
+                    .json = slot_item(book->state, *id),
+                    .text = {},
+                    .ledger_size = book->state.size};
+  const std::string now = verdict(book->state, slot);
+  document.text = printable(now) + "\n\n";
+  document.json["verdict"] = now;
+  document.json["story"] = Json::array();
+  if (begin > 0) document.text += fmt::format("  {} earlier entries: --all\n", begin);
+  for (std::size_t i = begin; i < story.size(); ++i) {
+    const Told& told = story[i];
+    const std::string what = sentence(book->state, told.entry);
+    document.text +=
+        fmt::format("  {:>6}  {}  {:<10}  {}\n", told.index,
+                    in.output.style(Style::dim, in.output.time(told.entry.envelope.recorded_at)),
+                    printable(told.entry.envelope.actor.principal), printable(what));
+    document.json["story"].push_back({{"index", told.index},
+                                      {"recorded_at", iso_time(told.entry.envelope.recorded_at)},
+                                      {"by", told.entry.envelope.actor.principal},
+                                      {"kind", event_name(told.entry.event)},
+                                      {"sentence", what}});
+  }
+  const auto next = advice(slot);
+  document.json["next"] = next;
+  if (!next.empty()) {
+    document.text += "\nnext\n";
+    for (const std::string& line : next) document.text += "  " + line + "\n";
+  }
+  if (const auto printed = in.output.print(document); !printed)
+    return std::unexpected(printed.error());
+  return Exit::good;
+}
+
+}  // namespace daybook::commands

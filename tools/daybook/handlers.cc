@@ -1,0 +1,69 @@
+#include "tools/daybook/handlers.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace daybook {
+
+namespace {
+
+constexpr std::pair<std::string_view, Handler> handlers[] = {
+    {"quickstart", commands::quickstart},
+    {"init", commands::init},
+    {"check", commands::check},
+    {"plan", commands::plan},
+    {"run", commands::run},
+    {"rerun", commands::rerun},
+    {"runs list", commands::runs_list},
+    {"runs show", commands::runs_show},
+    {"pause", commands::pause},
+    {"resume", commands::resume},
+    {"cancel", commands::cancel},
+    {"reconcile", commands::reconcile},
+    {"hold list", commands::hold_list},
+    {"hold load", commands::hold_load},
+    {"hold discard", commands::hold_discard},
+    {"quarantine list", commands::quarantine_list},
+    {"quarantine groups", commands::quarantine_groups},
+    {"quarantine show", commands::quarantine_show},
+    {"quarantine amend", commands::quarantine_amend},
+    {"quarantine release", commands::quarantine_release},
+    {"quarantine discard", commands::quarantine_discard},
+    {"quarantine export", commands::quarantine_export},
+    {"quarantine import", commands::quarantine_import},
+    {"quarantine partitions", commands::quarantine_partitions},
+    {"quarantine release-partition", commands::quarantine_release_partition},
+    {"compensate plan", commands::compensate_plan},
+    {"compensate propose", commands::compensate_propose},
+    {"compensate list", commands::compensate_list},
+    {"compensate show", commands::compensate_show},
+    {"compensate start", commands::compensate_start},
+    {"compensate withdraw", commands::compensate_withdraw},
+    {"approvals list", commands::approvals_list},
+    {"approvals show", commands::approvals_show},
+    {"approvals text", commands::approvals_text},
+    {"approvals approve", commands::approvals_approve},
+    {"approvals reject", commands::approvals_reject},
+    {"principals add", commands::principals_add},
+    {"principals revoke", commands::principals_revoke},
+    {"principals list", commands::principals_list},
+    {"state", commands::state},
+    {"log", commands::log},
+    {"explain", commands::explain},
+    {"verify", commands::verify},
+    {"doctor", commands::doctor},
+    {"completion", commands::completion},
+    {"help", commands::help},
+    {"version", commands::version},
+    {"__generate", commands::generate},
+};
+
+}  // namespace
+
+Handler handler_of(std::string_view path) {
+  const auto* found =
+      std::ranges::find(handlers, path, &std::pair<std::string_view, Handler>::first);
+  return found == std::end(handlers) ? nullptr : found->second;
+}
+
+}  // namespace daybook

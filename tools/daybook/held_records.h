@@ -1,0 +1,44 @@
+// Quarantined records of a book that is only read.
+#pragma once
+
+#include <vector>
+
+#include "runner/dataplane/stage.h"
+#include "runner/quarantine.h"
+#include "tools/daybook/book_reader.h"
+
+namespace daybook {
+
+// As read_batch() of runner/quarantine.h gives them to the keeper: the batch's own records, with
+// decisions about the same records in earlier batches of the slot carried over.
+Result<std::vector<HeldRecord>> held_records(const ReadBook& book, const PayloadStore& payloads,
+                                             BatchId batch);
+
+// What was released for a slot, as its next attempt will read it.
+Result<std::vector<OverlayRecord>> released_records(const ReadBook& book,
+                                                    const PayloadStore& payloads, SlotId slot);
+
+std::string_view word(RecordStatus status);
+
+// BATCH, BATCH:RECORD, BATCH:FIRST-LAST.
+struct RecordRange {
+  BatchId batch{};
+  std::uint32_t first = 0, last = 0xffff'ffff;
+  bool holds(BatchId in, std::uint32_t position) const {
+    return in == batch && position >= first && position <= last;
+  }
+};
+std::expected<RecordRange, Problem> record_range(const State& state, const std::string& text);
+
+// Which records a command is about.
+struct RecordWish {
+  std::vector<RecordRange> ranges;  // empty: all open batches
+  std::string pipeline, partition, rule;
+  std::vector<RecordStatus> statuses;  // empty: any
+};
+std::expected<RecordWish, Problem> record_wish(Invocation& in, const State& state);
+std::expected<std::vector<HeldRecord>, Problem> find_records(const ReadBook& book,
+                                                             const PayloadStore& payloads,
+                                                             const RecordWish& wish);
+
+}  // namespace daybook

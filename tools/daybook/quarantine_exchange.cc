@@ -1,0 +1,163 @@
+// Records out as JSONL, and decisions about them back in.
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "tools/daybook/narrate.h"
+#include "tools/daybook/record_items.h"
+#include "tools/daybook/submit.h"
+#include "tools/daybook/whole_file.h"
+
+namespace daybook::commands {
+
+namespace {
+
+constexpr std::size_t import_bytes_max = std::size_t{256} << 20;
+
+struct Decided {
+  HeldRecord record;
+  std::optional<std::string> amended;  // else: discarded
+};
+
+std::unexpected<Problem> bad_line(std::size_t number, std::string what, std::string hint = {}) {
+  return std::unexpected(
+      Problem{.exit = Exit::invalid,
+              .code = "DB-1013",
+              .message = fmt::format("line {}: {}; nothing of the file was done", number, what),
+              .hint = std::move(hint)});
+}
+
+std::optional<std::string> bytes_in(const nlohmann::json& line, const std::string& key) {
+  if (const auto text = line.find(key); text != line.end() && text->is_string())
+    return text->get<std::string>();
+  if (const auto text = line.find(key + "_base64"); text != line.end() && text->is_string())
+    return base64_decode(text->get<std::string>());
+  return std::nullopt;
+}
+
+// Every line is checked before the first is done.
+std::expected<std::vector<Decided>, Problem> read_decisions(const ReadBook& book,
+                                                            const std::string& text) {
+  const auto payloads = open_payloads(book.paths);
+  if (!payloads) return std::unexpected(payloads.error());
+  std::map<BatchId, std::vector<HeldRecord>> batches;
+  std::set<std::pair<BatchId, std::uint32_t>> seen;
+  std::vector<Decided> out;
+  std::size_t number = 0;
+  for (std::string_view left = text; !left.empty();) {
+    const std::size_t end = std::min(left.find('\n'), left.size());
+    const std::string_view line = left.substr(0, end);
+    left.remove_prefix(std::min(end + 1, left.size()));
+    ++number;
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    const auto json = nlohmann::json::parse(line, nullptr, false);
+    if (!json.is_object()) return bad_line(number, "it is no JSON object");
+    const bool discard = json.contains("discard") && json["discard"] == true;
+    const auto amended = bytes_in(json, "amended");
+    if (!amended && (json.contains("amended") || json.contains("amended_base64")))
+      return bad_line(number, "\"amended\" is to be text");
+    if (!discard && !amended) continue;
+    if (discard && amended) return bad_line(number, "it amends and discards the same record");
+    if (!json.contains("record") || !json["record"].is_string())
+      return bad_line(number, "it names no record", "\"record\": \"BATCH:RECORD\"");
+    const auto name = json["record"].get<std::string>();
+    const auto range = record_range(book.state, name);
+    if (!range || range->first != range->last)
+      return bad_line(number, "there is no record " + printable(name.substr(0, 40)));
+    if (!seen.emplace(range->batch, range->first).second)
+      return bad_line(number, "record " + printable(name) + " stands twice");
+    if (!batches.contains(range->batch)) {
+      auto records = held_records(book, *payloads, range->batch);
+      if (!records) return std::unexpected(problem_of(records.error()));
+      batches.emplace(range->batch, std::move(*records));
+    }
+    const HeldRecord& record = batches[range->batch].at(range->first);
+    if (bytes_in(json, "bytes") != record.record.bytes)
+      return bad_line(number, "its bytes are not those of record " + printable(name),
+                      "leave \"bytes\" as export wrote it, and put the new text into \"amended\"");
+    if (record.status != RecordStatus::held && record.status != RecordStatus::amended)
+      return bad_line(number,
+                      fmt::format("record {} is {} already", printable(name), word(record.status)));
+    if (amended) {
+      const auto broken = check_amendment(book, record, *amended);
+      if (!broken) return std::unexpected(broken.error());
+      if (!broken->empty())
+        return bad_line(number, fmt::format("record {} would still break {}: {}", printable(name),
+                                            broken->front().rule, broken->front().message));
+      if (record.amendment == amended) continue;  // imported before
+    }
+    out.push_back({record, amended});
+  }
+  return out;
+}
+
+}  // namespace
+
+Outcome quarantine_export(Invocation& in) {
+  const auto book = read_book(in);
+  if (!book) return std::unexpected(book.error());
+  const auto payloads = open_payloads(book->paths);
+  if (!payloads) return std::unexpected(payloads.error());
+  const auto wish = record_wish(in, book->state);
+  if (!wish) return std::unexpected(wish.error());
+  const auto records = find_records(*book, *payloads, *wish);
+  if (!records) return std::unexpected(records.error());
+  std::string text;
+  for (const HeldRecord& record : *records) text += dump(record_item(book->state, record)) + "\n";
+  if (!in.arguments.has("file") || in.arguments.text("file") == "-") {
+    in.output.raw(text);
+  } else if (const auto written = new_file(in.arguments.text("file"), text); !written) {
+    return std::unexpected(written.error());
+  }
+  in.output.say(fmt::format("{} record{}{}", grouped(records->size()),
+                            records->size() == 1 ? "" : "s",
+                            in.arguments.has("file") ? " in " + in.arguments.text("file") : ""));
+  return Exit::good;
+}
+
+Outcome quarantine_import(Invocation& in) {
+  const auto text = whole_file(in.arguments.text("FILE"), import_bytes_max);
+  if (!text) return std::unexpected(text.error());
+  const auto book = read_book(in);
+  if (!book) return std::unexpected(book.error());
+  const auto decisions = read_decisions(*book, *text);
+  if (!decisions) return std::unexpected(decisions.error());
+  const auto amended = static_cast<std::size_t>(std::ranges::count_if(
+      *decisions, [](const Decided& one) { return one.amended.has_value(); }));
+  const std::size_t discarded = decisions->size() - amended;
+  const bool dry = in.arguments.has("dry-run");
+  if (!dry) {
+    const std::string reason = in.arguments.text("reason");
+    for (const Decided& one : *decisions) {
+      Request request;
+      if (one.amended) {
+        request = {"amend",
+                   {{"batch", static_cast<std::uint32_t>(one.record.batch)},
+                    {"record", one.record.position},
+                    {"bytes", base64(bytes_of(*one.amended))},
+                    {"reason", reason}}};
+      } else {
+        request = {"discard",
+                   {{"batch", static_cast<std::uint32_t>(one.record.batch)},
+                    {"records", std::vector<std::uint32_t>{one.record.position}},
+                    {"reason", reason}}};
+      }
+      const auto answer = submit(book->paths, in.output, request);
+      if (!answer) return std::unexpected(answer.error());
+    }
+  }
+  const Document document{
+      .kind = "Imported",
+      .json = {{"dry_run", dry}, {"amended", amended}, {"discarded", discarded}},
+      .text =
+          fmt::format("{}amended {} record{}, discarded {}\n", dry ? "dry run: would have " : "",
+                      amended, amended == 1 ? "" : "s", discarded),
+      .ledger_size = {}};
+  if (const auto printed = in.output.print(document); !printed)
+    return std::unexpected(printed.error());
+  if (!dry && amended > 0 && !in.output.machine())
+    in.output.say("next  daybook quarantine release --all-amended --reason …");
+  return Exit::good;
+}
+
+}  // namespace daybook::commands

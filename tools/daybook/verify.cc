@@ -1,0 +1,58 @@
+#include "replay/verify.h"
+
+#include "tools/daybook/book_reader.h"
+#include "tools/daybook/progress.h"
+
+namespace daybook::commands {
+
+Outcome verify(Invocation& in) {
+  const auto paths = find_book_of(in.arguments);
+  if (!paths) return std::unexpected(paths.error());
+  const auto config = read_config(*paths);
+  if (!config) return std::unexpected(problem_of(config.error()));
+  const auto ledger = open_ledger(*paths, *config);
+  if (!ledger) return std::unexpected(ledger.error());
+  CountProgress progress(in.output, "verify", "entries");
+  const auto report =
+      verify_book(**ledger, [&](EntryIndex done, EntryIndex size) { progress.show(done, size); });
+  progress.clear();
+  if (!report) return std::unexpected(problem_of(report.error()));
+
+  Document document{.kind = "Verification",
+                    .json = {{"good", report->good()},
+                             {"size", report->size},
+                             {"root", hex(report->root)},
+                             {"state_root", hex(report->state_root)},
+                             {"folded", report->folded},
+                             {"checkpoints", report->checkpoints},
+                             {"signatures", report->signatures},
+                             {"trustworthy", report->trustworthy},
+                             {"findings_total", report->findings_total},
+                             {"summary", report->summary()},
+                             {"findings", Json::array()}},
+                    .text = {},
+                    .ledger_size = report->size};
+  const std::string mark = report->good() ? in.output.style(Style::good, "good")
+                                          : in.output.style(Style::bad, "NOT GOOD");
+  document.text = fmt::format(
+      "{}  {} entries · {} checkpoints · {} signatures\n"
+      "  root   sha256:{}\n  state  sha256:{}\n{}",
+      mark, grouped(report->size), grouped(report->checkpoints), grouped(report->signatures),
+      hex(report->root), hex(report->state_root), report->good() ? "" : "\n");
+  if (!report->good()) document.text += report->summary() + "\n";
+  for (const Finding& finding : report->findings) {
+    document.json["findings"].push_back(
+        {{"index", finding.index == no_entry ? Json() : Json(finding.index)},
+         {"rule", finding.rule},
+         {"detail", finding.detail}});
+    document.text +=
+        fmt::format("  {}  {}: {}\n",
+                    finding.index == no_entry ? "book" : fmt::format("entry {}", finding.index),
+                    printable(finding.rule), printable(finding.detail));
+  }
+  if (const auto printed = in.output.print(document); !printed)
+    return std::unexpected(printed.error());
+  return report->good() ? Exit::good : Exit::integrity;
+}
+
+}  // namespace daybook::commands
