@@ -9,9 +9,8 @@ namespace daybook {
 }  // namespace daybook
 
 // Prints the expression and the formatted values, then aborts. Crash-only: a restart replays.
-#define DAYBOOK_ASSERT(condition, ...)                                            \
-  do {                                                                            \
-    if (!(condition)) [[unlikely]]                                                \
-      ::daybook::assertion_failed(__FILE__, __LINE__, #condition,                 \
-                                  fmt::format("" __VA_ARGS__));                   \
+#define DAYBOOK_ASSERT(condition, ...)                                                          \
+  do {                                                                                          \
+    if (!(condition)) [[unlikely]]                                                              \
+      ::daybook::assertion_failed(__FILE__, __LINE__, #condition, fmt::format("" __VA_ARGS__)); \
   } while (false)

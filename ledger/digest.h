@@ -39,7 +39,7 @@ std::string hex(Bytes data);  // lower case
 inline std::string hex(const Digest& digest) { return hex(std::as_bytes(std::span(digest))); }
 std::optional<Digest> digest_from_hex(std::string_view text);
 
-std::string base64(Bytes data);                                  // standard alphabet, padded
+std::string base64(Bytes data);                                   // standard alphabet, padded
 std::optional<std::string> base64_decode(std::string_view text);  // strict: no white space
 
 }  // namespace daybook

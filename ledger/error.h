@@ -1,4 +1,5 @@
-// What goes wrong outside: storage, bytes, other processes. One type for the ledger and all above it.
+// What goes wrong outside: storage, bytes, other processes. One type for the ledger and all above
+// it.
 #pragma once
 
 #include <fmt/format.h>

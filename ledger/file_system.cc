@@ -143,13 +143,9 @@ class PosixFileSystem : public FileSystem {
       return std::unexpected(
           Error{Error::Code::conflict,
                 fmt::format("{} is held by process {}", path,
-                            text && !text->empty() ? text->substr(0, text->find('\n')) : "unknown"),
+                            text && !text->empty() ? text->substr(0, text->find_first_of(" \n"))
+                                                   : "unknown"),
                 "stop that process first, or send the command to it"});
-    }
-    const std::string pid = fmt::format("{}\n", ::getpid());
-    if (::ftruncate(fd, 0) != 0) return failed("truncate", path, errno);
-    if (const auto written = file->write_at(0, bytes_of(pid)); !written) {
-      return std::unexpected(written.error());
     }
     return file;
   }
@@ -182,6 +178,11 @@ Result<void> replace_file(FileSystem& files, const std::string& path, Bytes cont
   if (const auto synced = (*file)->sync(); !synced) return synced;
   if (const auto renamed = files.rename(fresh, path); !renamed) return renamed;
   return files.sync_dir(parent_of(path));
+}
+
+// Always as long: what another process wrote before is covered.
+Result<void> sign_lock(File& lock) {
+  return lock.write_at(0, bytes_of(fmt::format("{:<11}\n", ::getpid())));
 }
 
 std::string parent_of(const std::string& path) {

@@ -43,8 +43,9 @@ class FileSystem {
   virtual Result<void> sync_dir(const std::string& path) = 0;  // makes names in it durable
   virtual Result<std::vector<std::string>> list(const std::string& path) const = 0;  // sorted names
 
-  // An exclusive lock that ends with the returned object or with the process. `conflict` names the
-  // process that wrote itself into the file; the file is then unchanged.
+  // An exclusive lock that ends with the returned object or with the process; made where absent.
+  // `conflict` names the process that wrote itself into the file. The file stays as it was: the new
+  // holder calls sign_lock when it goes to work.
   virtual Result<std::unique_ptr<File>> lock(const std::string& path) = 0;
 };
 
@@ -53,6 +54,8 @@ FileSystem& posix_file_system();
 Result<std::string> read_whole(const File& file);
 // Writes `<path>.new`, syncs, renames over `path`, syncs the directory.
 Result<void> replace_file(FileSystem& files, const std::string& path, Bytes content);
+// Writes this process into a lock file it holds.
+Result<void> sign_lock(File& lock);
 std::string parent_of(const std::string& path);
 
 }  // namespace daybook

@@ -40,12 +40,21 @@ class Ledger {
   // The head of what is durable. Safe beside an append.
   virtual TreeHead head() const = 0;
 
-  // Calls `visit(index, bytes)` for each entry of [from, to) in order; `bytes` is 8-byte aligned and
-  // lives only during the call. Stops early when visit returns false (that is success). Fails with
-  // `corrupt` rather than deliver a gap, a short range, or an entry that does not parse.
-  // Safe beside an append.
+  // Calls `visit(index, bytes)` for each entry of [from, to) in order; `bytes` is 8-byte aligned
+  // and lives only during the call. Stops early when visit returns false (that is success). Fails
+  // with `corrupt` rather than deliver a gap, a short range, or an entry that does not parse. Safe
+  // beside an append.
   using Visit = std::function<bool(std::uint64_t index, Bytes entry)>;
   virtual Result<void> read(std::uint64_t from, std::uint64_t to, const Visit& visit) const = 0;
+
+  // The same by groups of consecutive entries, for readers that hash or decode many at a time.
+  using VisitGroup = std::function<bool(std::uint64_t first, std::span<const Bytes> entries)>;
+  virtual Result<void> read_groups(std::uint64_t from, std::uint64_t to,
+                                   const VisitGroup& visit) const {
+    return read(from, to, [&](std::uint64_t index, Bytes entry) {
+      return visit(index, std::span(&entry, 1));
+    });
+  }
 
   // The root over the first `size` entries, from tiles; size <= head().size.
   virtual Result<Digest> root_at(std::uint64_t size) const = 0;
@@ -61,8 +70,9 @@ class Ledger {
   // Requires (index + 1) << 8 (level + 1) <= head().size.
   virtual Result<std::vector<Digest>> tile(unsigned level, std::uint64_t index) const = 0;
 
-  // Small named values beside the log (checkpoints, snapshots, indexes): replaced as a whole, durable
-  // when this returns. Nothing here is trusted: it can always be rebuilt or re-verified from entries.
+  // Small named values beside the log (checkpoints, snapshots, indexes): replaced as a whole,
+  // durable when this returns. Nothing here is trusted: it can always be rebuilt or re-verified
+  // from entries.
   virtual Result<void> put(std::string_view key, Bytes value) = 0;
   virtual Result<std::string> get(std::string_view key) const = 0;  // not_found where absent
   // Keys with this prefix, in byte order.

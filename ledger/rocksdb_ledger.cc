@@ -1,89 +1,22 @@
-// Keys, one column family, so that the log only grows to the right and files are never rewritten:
-//   "e" | u64 big-endian first index | 0        a row of entries (ledger/tiles.h), never across a
-//                                               multiple of 256
-//   "e" | u64 of the last bundle | 1 + level    a sealed tile, 256 hashes, beside the bundle that
-//                                               sealed it
-//   "i"                                         the ledger id
-//   "k" | name                                  named values
-// A bundle that came in more than `rows_max` rows is written again as one row when it is full, in
-// the batch that fills it.
 #include "ledger/rocksdb_ledger.h"
 
 #include <rocksdb/db.h>
-#include <rocksdb/env.h>
-#include <rocksdb/file_system.h>
-#include <rocksdb/options.h>
-#include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 #include <mutex>
 #include <optional>
 
-#include "ledger/assertion.h"
-#include "ledger/tile_tree.h"
-#include "ledger/tiles.h"
+#include "ledger/rocksdb_group.h"
+#include "ledger/rocksdb_log.h"
 
 namespace daybook {
 namespace {
 
+using namespace rocksdb_log;
 using rocksdb::Slice;
 using rocksdb::Status;
-
-constexpr std::size_t rows_max = 8;
-constexpr std::size_t key_bytes = 10;
-using Key = std::array<char, key_bytes>;
-
-Key log_key(std::uint64_t index, unsigned kind) {
-  Key key;
-  key[0] = 'e';
-  for (std::size_t i = 0; i < 8; ++i) key[1 + i] = static_cast<char>(index >> (56 - 8 * i));
-  key[9] = static_cast<char>(kind);
-  return key;
-}
-
-Key tile_key(unsigned level, std::uint64_t index) {
-  return log_key(((index + 1) << tile_height * (level + 1)) - tile_width, 1 + level);
-}
-
-Slice slice(const Key& key) { return {key.data(), key.size()}; }
-Slice slice(std::string_view text) { return {text.data(), text.size()}; }
-Bytes bytes(const Slice& s) { return bytes_of(std::string_view(s.data(), s.size())); }
-
-bool is_row(const Slice& key) { return key.size() == key_bytes && key[9] == 0; }
-
-std::uint64_t index_of(const Slice& key) {
-  std::uint64_t index = 0;
-  for (std::size_t i = 1; i <= 8; ++i) {
-    index = index << 8 | static_cast<std::uint8_t>(key[i]);
-  }
-  return index;
-}
-
-Error error_of(const Status& status, std::string_view what) {
-  const Error::Code code = status.IsCorruption() ? Error::Code::corrupt
-                           : status.IsNotFound() ? Error::Code::not_found
-                           : status.IsTryAgain() ? Error::Code::unavailable
-                                                 : Error::Code::io;
-  return {code, fmt::format("{}: {}", what, status.ToString())};
-}
-
-class QuietLog : public rocksdb::Logger {
- public:
-  using rocksdb::Logger::Logv;
-  void Logv(const char*, va_list) override {}
-};
-
-// RocksDB sleeps a second after a background error; on an injected file system nobody waits.
-class InjectedEnv : public rocksdb::EnvWrapper {
- public:
-  explicit InjectedEnv(const std::shared_ptr<rocksdb::FileSystem>& files)
-      : EnvWrapper(rocksdb::NewCompositeEnv(files)) {}
-  const char* Name() const override { return "DaybookInjectedEnv"; }
-  void SleepForMicroseconds(int) override {}
-};
 
 struct Places {
   std::string dir, database, anchor, lock;
@@ -93,216 +26,6 @@ struct Places {
 Places places_of(const std::string& dir, const RocksdbLedgerOptions& options) {
   return {dir, dir + "/book", options.anchor_path.empty() ? dir + "/anchor" : options.anchor_path,
           dir + "/ledger.lock", options.files != nullptr ? options.files : &posix_file_system()};
-}
-
-rocksdb::Options rocksdb_options(const RocksdbLedgerOptions& options, rocksdb::Env* env) {
-  rocksdb::Options o;
-  if (env != nullptr) o.env = env;
-  o.info_log = std::make_shared<QuietLog>();
-  o.create_if_missing = false;
-  o.paranoid_checks = true;
-  o.track_and_verify_wals_in_manifest = true;  // and SyncWAL is never called: 7.8 then misreports
-  o.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;  // the anchor decides
-  o.recycle_log_file_num = 0;
-  o.max_bgerror_resume_count = 0;
-  o.memtable_protection_bytes_per_key = 0;
-  o.max_background_jobs = 2;
-  o.write_buffer_size = options.write_buffer_bytes;
-  o.max_write_buffer_number = 4;
-  o.allow_concurrent_memtable_write = false;  // there is one writer
-  o.level_compaction_dynamic_level_bytes = true;
-  o.compression = rocksdb::kNoCompression;
-  o.skip_stats_update_on_db_open = true;
-  o.stats_dump_period_sec = 0;
-  o.stats_persist_period_sec = 0;
-  rocksdb::BlockBasedTableOptions table;
-  table.block_size = 32 << 10;
-  table.checksum = rocksdb::kXXH3;
-  table.format_version = 5;
-  o.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  return o;
-}
-
-rocksdb::ReadOptions scan_options() {
-  rocksdb::ReadOptions read;
-  read.fill_cache = false;
-  read.readahead_size = 2 << 20;
-  return read;
-}
-
-std::unexpected<Error> bad_at(std::uint64_t index, std::string_view what) {
-  return fail(Error::Code::corrupt, "first bad index {}: {}", index, what);
-}
-
-Result<std::vector<Digest>> read_tile(rocksdb::DB& db, unsigned level, std::uint64_t index) {
-  std::string value;
-  const Status status = db.Get({}, slice(tile_key(level, index)), &value);
-  const std::uint64_t first = index << tile_height * (level + 1);
-  if (status.IsNotFound() || status.IsCorruption() ||
-      (status.ok() && value.size() != tile_width * sizeof(Digest))) {
-    return bad_at(first, fmt::format("tile {} of level {}: {}", index, level, status.ToString()));
-  }
-  if (!status.ok()) return std::unexpected(error_of(status, "reading a tile"));
-  std::vector<Digest> tile(tile_width);
-  std::memcpy(tile.data(), value.data(), value.size());
-  return tile;
-}
-
-// Rows of [from, to), dense or an error; see Ledger::read.
-Result<void> read_log(rocksdb::DB& db, std::uint64_t from, std::uint64_t to,
-                      const Ledger::Visit& visit) {
-  if (from >= to) return {};
-  const std::unique_ptr<rocksdb::Iterator> it(db.NewIterator(scan_options()));
-  it->SeekForPrev(slice(log_key(from, 0)));
-  while (it->Valid() && it->key()[0] == 'e' && !is_row(it->key())) it->Prev();
-  std::uint64_t next = from;
-  std::vector<std::uint64_t> aligned;
-  std::vector<Bytes> entries;
-  while (next < to) {
-    if (!it->Valid() || it->key()[0] != 'e') break;
-    if (!is_row(it->key())) {
-      it->Next();
-      continue;
-    }
-    const std::uint64_t first = index_of(it->key());
-    if (first > next) return bad_at(next, fmt::format("the log goes on at {}", first));
-    Bytes row = bytes(it->value());
-    if (reinterpret_cast<std::uintptr_t>(row.data()) % 8 != 0) {
-      aligned.resize((row.size() + 7) / 8);
-      std::memcpy(aligned.data(), row.data(), row.size());
-      row = std::as_bytes(std::span(aligned)).first(row.size());
-    }
-    if (const auto parsed = parse_row(row, entries); !parsed) {
-      return bad_at(next, parsed.error().detail);
-    }
-    if (first + entries.size() <= next) return bad_at(next, "the log has a gap");
-    for (std::uint64_t i = next - first; i < entries.size() && next < to; ++i, ++next) {
-      if (!visit(next, entries[i])) return {};
-    }
-    it->Next();
-  }
-  // An iterator that met a read error may look like one at its end: only the count is trusted.
-  if (!it->status().ok()) return bad_at(next, it->status().ToString());
-  if (next < to) return bad_at(next, fmt::format("the log ends here, {} were promised", to));
-  return {};
-}
-
-Result<std::uint64_t> end_of_log(rocksdb::DB& db) {
-  const std::unique_ptr<rocksdb::Iterator> it(db.NewIterator({}));
-  it->SeekForPrev("f");
-  while (it->Valid() && it->key()[0] == 'e' && !is_row(it->key())) it->Prev();
-  if (!it->status().ok()) return std::unexpected(error_of(it->status(), "finding the end"));
-  if (!it->Valid() || it->key()[0] != 'e') return 0;
-  std::vector<Bytes> entries;
-  const std::uint64_t first = index_of(it->key());
-  if (const auto parsed = parse_row(bytes(it->value()), entries); !parsed) {
-    return bad_at(first, parsed.error().detail);
-  }
-  return first + entries.size();
-}
-
-// What a keeper needs to go on: the tree, and the open bundle.
-struct Tail {
-  TileTree tree;
-  std::vector<std::string> open_entries;
-  std::vector<std::uint64_t> open_rows;  // first indexes
-};
-
-// The first entry that differs from the tile that covers it, once a root was found wrong.
-Error locate_damage(rocksdb::DB& db, std::uint64_t size, const std::string& found) {
-  std::vector<Digest> tile;
-  std::optional<std::uint64_t> bad;
-  std::optional<Error> tile_error;
-  const auto read =
-      read_log(db, 0, size / tile_width * tile_width, [&](std::uint64_t index, Bytes entry) {
-        if (index % tile_width == 0) {
-          auto stored = read_tile(db, 0, index / tile_width);
-          if (!stored) {
-            tile_error = stored.error();
-            return false;
-          }
-          tile = std::move(*stored);
-        }
-        if (tile[index % tile_width] == hash_leaf(entry)) return true;
-        bad = index;
-        return false;
-      });
-  if (tile_error) return *tile_error;
-  if (!read) return read.error();
-  if (bad) {
-    return {Error::Code::corrupt,
-            fmt::format("first bad index {}: entry and tile differ; entries before it are "
-                        "consistent with their tiles; {}",
-                        *bad, found)};
-  }
-  return {Error::Code::corrupt,
-          fmt::format("first bad index unknown, nothing can be trusted against this anchor: {}",
-                      found)};
-}
-
-Result<Tail> load_tail(rocksdb::DB& db, const AnchorHead& anchor) {
-  std::string id;
-  const Status status = db.Get({}, "i", &id);
-  if (!status.ok()) return std::unexpected(error_of(status, "reading the ledger id"));
-  if (id != std::string_view(reinterpret_cast<const char*>(anchor.ledger.data()), 16)) {
-    return fail(Error::Code::corrupt, "the anchor belongs to ledger {}, the database to {}",
-                hex(std::as_bytes(std::span(anchor.ledger))), hex(bytes_of(id)));
-  }
-  const Result<std::uint64_t> end = end_of_log(db);
-  if (!end) return std::unexpected(end.error());
-  if (*end < anchor.head.size) {
-    return std::unexpected(
-        Error{Error::Code::corrupt,
-              fmt::format("first bad index {0}: the ledger ends at {0}, the anchor proves {1}",
-                          *end, anchor.head.size),
-              "restore the database from a copy; nothing was changed"});
-  }
-  const ReadTile tiles = [&](unsigned level, std::uint64_t index) {
-    return read_tile(db, level, index);
-  };
-  // Entries of the bundle the anchor ends in, and after it, are hashed again.
-  Tail tail;
-  std::vector<Digest> leaves;
-  const std::uint64_t from = std::min(anchor.head.size, *end) / tile_width * tile_width;
-  const std::uint64_t open_from = *end / tile_width * tile_width;
-  const auto read = read_log(db, from, *end, [&](std::uint64_t index, Bytes entry) {
-    leaves.push_back(hash_leaf(entry));
-    if (index >= open_from) {
-      tail.open_entries.emplace_back(reinterpret_cast<const char*>(entry.data()), entry.size());
-    }
-    return true;
-  });
-  if (!read) return std::unexpected(read.error());
-  for (std::uint64_t bundle = from; bundle < open_from; bundle += tile_width) {
-    const auto stored = read_tile(db, 0, bundle / tile_width);
-    if (!stored) return std::unexpected(stored.error());
-    const auto fresh = std::span(leaves).subspan(bundle - from, tile_width);
-    const auto differ = std::ranges::mismatch(*stored, fresh);
-    if (differ.in1 != stored->end()) {
-      return bad_at(bundle + static_cast<std::uint64_t>(differ.in1 - stored->begin()),
-                    "entry and tile differ");
-    }
-  }
-  Result<TileTree> tree =
-      TileTree::rebuild(*end, std::span(leaves).subspan(open_from - from), tiles);
-  if (!tree) return std::unexpected(tree.error());
-  tail.tree = std::move(*tree);
-  const Result<Digest> root = root_of(anchor.head.size, [&](unsigned level, std::uint64_t index) {
-    return subtree_hash(tail.tree.open(), tiles, level, index);
-  });
-  if (!root) return std::unexpected(root.error());
-  if (*root != anchor.head.root) {
-    return std::unexpected(
-        locate_damage(db, *end,
-                      fmt::format("the root at {} is {}, the anchor proves {}", anchor.head.size,
-                                  hex(*root), hex(anchor.head.root))));
-  }
-  const std::unique_ptr<rocksdb::Iterator> it(db.NewIterator({}));
-  for (it->Seek(slice(log_key(open_from, 0))); it->Valid() && it->key()[0] == 'e'; it->Next()) {
-    if (is_row(it->key())) tail.open_rows.push_back(index_of(it->key()));
-  }
-  if (!it->status().ok()) return std::unexpected(error_of(it->status(), "reading the tail"));
-  return tail;
 }
 
 class Keeper : public RocksdbLedger {
@@ -335,33 +58,47 @@ class Keeper : public RocksdbLedger {
 
   Result<TreeHead> append(std::span<const Bytes> entries) override {
     if (const auto ready = writable(); !ready) return std::unexpected(ready.error());
-    for (const Bytes& entry : entries) {
-      if (entry.empty() || entry.size() > entry_bytes_max) {
-        return fail(Error::Code::invalid, "an entry has 1 to {} bytes, not {}", entry_bytes_max,
-                    entry.size());
-      }
-    }
     if (entries.empty()) return head();
-    batch_.Clear();
-    leaves_.resize(entries.size());
-    hash_leaves(entries, leaves_);
-    put_rows(entries);
-    tail_.tree.append(
-        leaves_, [&](unsigned level, std::uint64_t index, std::span<const Digest> tile) {
-          batch_.Put(slice(tile_key(level, index)),
-                     Slice(reinterpret_cast<const char*>(tile.data()), tile.size_bytes()));
-        });
+    if (const auto done = prepare(entries, own_group_); !done) return std::unexpected(done.error());
+    if (const auto done = store(own_group_); !done) return std::unexpected(done.error());
+    if (const auto done = acknowledge(own_group_); !done) return std::unexpected(done.error());
+    return own_group_.head;
+  }
+
+  std::unique_ptr<Group> new_group() const override { return std::make_unique<RocksdbGroup>(); }
+
+  Result<void> prepare(std::span<const Bytes> entries, Group& group) override {
+    if (const auto ready = writable(); !ready) return ready;
+    return prepare_group(tail_, entries, static_cast<RocksdbGroup&>(group));
+  }
+
+  Result<void> store(Group& group) override {
+    if (const auto ready = writable(); !ready) return ready;
+    auto& ours = static_cast<RocksdbGroup&>(group);
+    if (ours.first != stored_) return std::unexpected(stop(out_of_order(ours)));
     rocksdb::WriteOptions write;
     write.sync = true;
-    if (const Status status = db_->Write(write, &batch_); !status.ok()) {
+    if (const Status status = db_->Write(write, &ours.batch); !status.ok()) {
       return std::unexpected(stop(error_of(status, "appending")));
     }
-    anchored_.head = {tail_.tree.size(), tail_.tree.root()};
+    stored_ = ours.head.size;
+    return {};
+  }
+
+  Result<void> acknowledge(Group& group) override {
+    if (const auto ready = writable(); !ready) return ready;
+    auto& ours = static_cast<RocksdbGroup&>(group);
+    if (ours.head.size > stored_ || ours.head.size <= anchored_.head.size) {
+      return std::unexpected(stop(out_of_order(ours)));
+    }
+    anchored_.head = ours.head;
     if (const auto advanced = anchor_->advance(anchored_); !advanced) {
       return std::unexpected(stop(advanced.error()));
     }
-    publish();
-    return anchored_.head;
+    const std::lock_guard guard(mutex_);
+    std::swap(published_, ours.open);
+    head_ = ours.head;
+    return {};
   }
 
   TreeHead head() const override {
@@ -371,7 +108,16 @@ class Keeper : public RocksdbLedger {
 
   Result<void> read(std::uint64_t from, std::uint64_t to, const Visit& visit) const override {
     if (const auto within = bounded(from, to); !within) return within;
-    return read_log(*db_, from, to, visit);
+    return read_rows(*db_, from, to, [&](std::uint64_t first, std::span<const Bytes> entries) {
+      return std::ranges::all_of(entries,
+                                 [&](const Bytes& entry) { return visit(first++, entry); });
+    });
+  }
+
+  Result<void> read_groups(std::uint64_t from, std::uint64_t to,
+                           const VisitGroup& visit) const override {
+    if (const auto within = bounded(from, to); !within) return within;
+    return read_rows(*db_, from, to, visit);
   }
 
   Result<Digest> root_at(std::uint64_t size) const override {
@@ -458,6 +204,11 @@ class Keeper : public RocksdbLedger {
     return {};
   }
 
+  static Error out_of_order(const RocksdbGroup& group) {
+    return {Error::Code::io,
+            fmt::format("a group of entries from {} is out of order", group.first)};
+  }
+
   Error stop(Error error) {
     stopped_.store(true);
     error.code = Error::Code::io;
@@ -481,45 +232,10 @@ class Keeper : public RocksdbLedger {
   }
 
   void publish() {
+    stored_ = tail_.tree.size();
     const std::lock_guard guard(mutex_);
     published_ = tail_.tree.open();
     head_ = {tail_.tree.size(), tail_.tree.root()};
-  }
-
-  // Rows of the group into the batch; a bundle that is now full and came in many rows becomes one.
-  void put_rows(std::span<const Bytes> entries) {
-    std::uint64_t first = tail_.tree.size();
-    while (!entries.empty()) {
-      const std::uint64_t bundle = first / tile_width * tile_width;
-      const std::size_t take = std::min<std::size_t>(entries.size(), bundle + tile_width - first);
-      const std::span<const Bytes> piece = entries.first(take);
-      const bool full = first + take == bundle + tile_width;
-      if (full && tail_.open_rows.size() >= rows_max) {
-        whole_.assign(tail_.open_entries.size(), {});
-        std::ranges::transform(tail_.open_entries, whole_.begin(),
-                               [](const std::string& e) { return bytes_of(e); });
-        whole_.insert(whole_.end(), piece.begin(), piece.end());
-        for (const std::uint64_t row : tail_.open_rows) {
-          if (row != bundle) batch_.Delete(slice(log_key(row, 0)));
-        }
-        encode_row(whole_, row_);
-        batch_.Put(slice(log_key(bundle, 0)), row_);
-      } else {
-        encode_row(piece, row_);
-        batch_.Put(slice(log_key(first, 0)), row_);
-      }
-      if (full) {
-        tail_.open_entries.clear();
-        tail_.open_rows.clear();
-      } else {
-        tail_.open_rows.push_back(first);
-        for (const Bytes& e : piece) {
-          tail_.open_entries.emplace_back(reinterpret_cast<const char*>(e.data()), e.size());
-        }
-      }
-      first += take;
-      entries = entries.subspan(take);
-    }
   }
 
   const Role role_;
@@ -532,19 +248,13 @@ class Keeper : public RocksdbLedger {
   AnchorHead anchored_;
   std::atomic<bool> stopped_ = false;
 
-  rocksdb::WriteBatch batch_{0, 0, 8, 0};  // 8 protection bytes a key
-  std::vector<Digest> leaves_;
-  std::vector<Bytes> whole_;
-  std::string row_;
+  RocksdbGroup own_group_;    // append's
+  std::uint64_t stored_ = 0;  // entries the database has
 
   mutable std::mutex mutex_;
   TreeHead head_;        // of what is durable
   OpenTiles published_;  // of what is durable
 };
-
-std::unique_ptr<rocksdb::Env> env_of(const RocksdbLedgerOptions& options) {
-  return options.rocksdb_files ? std::make_unique<InjectedEnv>(options.rocksdb_files) : nullptr;
-}
 
 Result<void> exists(const Places& places) {
   if (places.files->exists(places.lock)) return {};
@@ -567,7 +277,7 @@ Result<void> create_ledger(const std::string& dir, const LedgerId& id,
   }
   if (const auto made = files.make_dir(places.database); !made) return made;
   const std::unique_ptr<rocksdb::Env> env = env_of(options);
-  rocksdb::Options rocks = rocksdb_options(options, env.get());
+  rocksdb::Options rocks = database_options(options, env.get());
   rocks.create_if_missing = true;
   rocks.error_if_exists = true;
   rocksdb::DB* raw = nullptr;
@@ -606,7 +316,7 @@ Result<std::unique_ptr<RocksdbLedger>> RocksdbLedger::open(const std::string& di
     return std::unexpected(error);
   };
   std::unique_ptr<rocksdb::Env> env = env_of(options);
-  const rocksdb::Options rocks = rocksdb_options(options, env.get());
+  const rocksdb::Options rocks = database_options(options, env.get());
   rocksdb::DB* raw = nullptr;
   std::optional<Tail> tail;
   {
@@ -621,6 +331,7 @@ Result<std::unique_ptr<RocksdbLedger>> RocksdbLedger::open(const std::string& di
     if (!loaded) return refused(loaded.error());
     tail = std::move(*loaded);
   }
+  if (const auto named = sign_lock(**lock); !named) return std::unexpected(named.error());
   raw = nullptr;
   const Status status = rocksdb::DB::Open(rocks, places.database, &raw);
   std::unique_ptr<rocksdb::DB> db(raw);
@@ -647,11 +358,12 @@ Result<std::unique_ptr<RocksdbLedger>> RocksdbLedger::open_reader(
   Places places = places_of(dir, options);
   if (const auto there = exists(places); !there) return std::unexpected(there.error());
   std::unique_ptr<rocksdb::Env> env = env_of(options);
-  rocksdb::Options rocks = rocksdb_options(options, env.get());
+  rocksdb::Options rocks = database_options(options, env.get());
   rocks.max_open_files = -1;  // a secondary reads files its keeper may delete
   rocksdb::DB* raw = nullptr;
-  // The second path is where a secondary would log; ours logs nowhere.
-  const Status status = rocksdb::DB::OpenAsSecondary(rocks, places.database, "/tmp", &raw);
+  // The second path is where a secondary logs. Ours has a logger of its own and never makes it.
+  const Status status =
+      rocksdb::DB::OpenAsSecondary(rocks, places.database, places.database + "/reader", &raw);
   std::unique_ptr<rocksdb::DB> db(raw);
   if (!status.ok()) return std::unexpected(error_of(status, "opening beside the keeper"));
   auto reader =

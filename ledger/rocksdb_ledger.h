@@ -9,7 +9,7 @@
 #include <string>
 
 #include "ledger/anchor.h"
-#include "ledger/ledger.h"
+#include "ledger/staged_ledger.h"
 
 namespace rocksdb {
 class FileSystem;
@@ -28,7 +28,7 @@ struct RocksdbLedgerOptions {
 Result<void> create_ledger(const std::string& dir, const LedgerId& id,
                            const RocksdbLedgerOptions& options = {});
 
-class RocksdbLedger : public Ledger {
+class RocksdbLedger : public StagedLedger {
  public:
   // For the keeper. Takes the lock (conflict names who holds it), then looks without writing: the
   // end of the log must reach the anchor and the root at the anchor's size must be the anchored

@@ -153,7 +153,8 @@ Result<SshPublicKey> verify_ssh_signature(std::string_view armored, std::string_
   Reader signature_reader(*signature_blob);
   const auto kind = signature_reader.string();
   const auto signature = signature_reader.string();
-  if (!kind || !signature || *kind != algorithm || signature->size() != 64 || !signature_reader.at_end())
+  if (!kind || !signature || *kind != algorithm || signature->size() != 64 ||
+      !signature_reader.at_end())
     return fail(Error::Code::invalid, "the SSH signature is malformed");
 
   std::string digest;

@@ -24,7 +24,9 @@ class PayloadStoreTest : public ::testing::Test {
   }
   void TearDown() override { fs::remove_all(dir_); }
 
-  std::string path_of(const PayloadAddress& ref) const { return dir_ + "/payloads/" + hex(ref.digest); }
+  std::string path_of(const PayloadAddress& ref) const {
+    return dir_ + "/payloads/" + hex(ref.digest);
+  }
   static std::string content_of(const std::string& path) {
     std::ifstream in(path, std::ios::binary);
     return {std::istreambuf_iterator<char>(in), {}};
