@@ -1,0 +1,80 @@
+# made by: daybook completion bash
+_daybook() {
+  local cur prev path words
+  cur=${COMP_WORDS[COMP_CWORD]}
+  prev=${COMP_WORDS[COMP_CWORD-1]}
+  path=${COMP_WORDS[1]}
+  case $path in
+    runs|hold|quarantine|compensate|approvals|principals) (( COMP_CWORD > 2 )) && path="$path ${COMP_WORDS[2]}" ;;
+  esac
+  (( COMP_CWORD == 1 )) && path=
+  case $prev in
+    --anchor|--book|--file|--key|--signature) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --color) COMPREPLY=($(compgen -W 'auto always never' -- "$cur")); return ;;
+    --error-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
+    --output) COMPREPLY=($(compgen -W 'text wide json jsonl csv' -- "$cur")); return ;;
+    --state) COMPREPLY=($(compgen -W 'open succeeded failed held cancelled' -- "$cur")); return ;;
+    --status) COMPREPLY=($(compgen -W 'held amended released delivered discarded all' -- "$cur")); return ;;
+    --time) COMPREPLY=($(compgen -W 'relative iso raw' -- "$cur")); return ;;
+    -o) COMPREPLY=($(compgen -W 'text wide json jsonl csv' -- "$cur")); return ;;
+  esac
+  case $path in
+    '') words='quickstart init check plan run rerun runs pause resume cancel reconcile hold quarantine compensate approvals principals state log explain verify doctor completion help version' ;;
+    'runs') words='list show' ;;
+    'hold') words='list load discard' ;;
+    'quarantine') words='list groups show amend release discard export import partitions release-partition' ;;
+    'compensate') words='plan propose list show start withdraw' ;;
+    'approvals') words='list show text approve reject' ;;
+    'principals') words='add revoke list' ;;
+    'quickstart') words='--rows --no-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'init') words='--anchor --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'check') words='--strict --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'plan') words='--partition --force --exit-code --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'run') words='--partition --force --reason --idempotency-key --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'rerun') words='--partition --failed --reason --idempotency-key --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'runs list') words='--pipeline --state --limit --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'runs show') words='--events --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'pause') words='--pipeline --run --partition --reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'resume') words='--pipeline --run --partition --reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'cancel') words='--reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'reconcile') words='--deep --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'hold list') words='--as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'hold load') words='--pipeline --reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'hold discard') words='--pipeline --reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'quarantine list') words='--pipeline --partition --rule --status --limit --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'quarantine groups') words='--pipeline --partition --status --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'quarantine show') words='--as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'quarantine amend') words='--text --file --reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'quarantine release') words='--pipeline --partition --rule --all-amended --reason --dry-run --no-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'quarantine discard') words='--pipeline --partition --rule --reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'quarantine export') words='--pipeline --partition --rule --status --file --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'quarantine import') words='--reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'quarantine partitions') words='--pipeline --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'quarantine release-partition') words='--pipeline --reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'compensate plan') words='--run --partition --pipeline --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'compensate propose') words='--run --partition --pipeline --reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'compensate list') words='--open --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'compensate show') words='--as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'compensate start') words='--dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'compensate withdraw') words='--reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'approvals list') words='--all --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'approvals show') words='--as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'approvals text') words='--as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'approvals approve') words='--key --signature --as --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'approvals reject') words='--reason --as --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'principals add') words='--key --role --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'principals revoke') words='--reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'principals list') words='--as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'state') words='--pipeline --phase --gaps --summary --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'log') words='--from --limit --kind --partition --pipeline --run --follow --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'explain') words='--pipeline --all --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'verify') words='--book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'doctor') words='--book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'completion') words='--book --output --fields --time --quiet --color --error-format --yes --no-input --help bash zsh fish' ;;
+    'help') words='--book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'version') words='--book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "$cur"))
+  [[ $cur == -* || -z $path ]] || COMPREPLY+=($(compgen -f -- "$cur"))
+}
+complete -F _daybook daybook

@@ -1,0 +1,196 @@
+# made by: daybook completion fish
+complete -c daybook -f
+complete -c daybook -n __fish_use_subcommand -a quickstart -d 'write a demo project and run it'
+complete -c daybook -n __fish_use_subcommand -a init -d 'make a book for a project'
+complete -c daybook -n __fish_use_subcommand -a check -d 'check pipelines and contracts'
+complete -c daybook -n __fish_use_subcommand -a plan -d 'what a run would do, and why'
+complete -c daybook -n __fish_use_subcommand -a run -d 'run a pipeline'
+complete -c daybook -n __fish_use_subcommand -a rerun -d 'run again what failed'
+complete -c daybook -n __fish_use_subcommand -a runs -d 'what ran'
+complete -c daybook -n __fish_use_subcommand -a pause -d 'start no new work'
+complete -c daybook -n __fish_use_subcommand -a resume -d 'take a pause back'
+complete -c daybook -n __fish_use_subcommand -a cancel -d 'cancel a run'
+complete -c daybook -n __fish_use_subcommand -a reconcile -d 'compare a sink with the book'
+complete -c daybook -n __fish_use_subcommand -a hold -d 'partitions that wait for a decision'
+complete -c daybook -n __fish_use_subcommand -a quarantine -d 'records and partitions that were set aside'
+complete -c daybook -n __fish_use_subcommand -a compensate -d 'take back what was loaded'
+complete -c daybook -n __fish_use_subcommand -a approvals -d 'what waits for a signature'
+complete -c daybook -n __fish_use_subcommand -a principals -d 'who may sign'
+complete -c daybook -n __fish_use_subcommand -a state -d 'where every partition stands'
+complete -c daybook -n __fish_use_subcommand -a log -d 'the entries of the book'
+complete -c daybook -n __fish_use_subcommand -a explain -d 'why a partition is where it is, entry by entry'
+complete -c daybook -n __fish_use_subcommand -a verify -d 'check the whole book'
+complete -c daybook -n __fish_use_subcommand -a doctor -d 'check the machine and the book'\''s folder'
+complete -c daybook -n __fish_use_subcommand -a completion -d 'print completions for a shell'
+complete -c daybook -n __fish_use_subcommand -a help -d 'help for a command or a topic'
+complete -c daybook -n __fish_use_subcommand -a version -d 'versions of this program and its engine'
+complete -c daybook -n '__fish_seen_subcommand_from runs' -a list -d 'list runs, newest first'
+complete -c daybook -n '__fish_seen_subcommand_from runs' -a show -d 'one run, partition by partition'
+complete -c daybook -n '__fish_seen_subcommand_from hold' -a list -d 'partitions that wait for a decision'
+complete -c daybook -n '__fish_seen_subcommand_from hold' -a load -d 'load a held partition in spite of its gates'
+complete -c daybook -n '__fish_seen_subcommand_from hold' -a discard -d 'drop what a held partition staged'
+complete -c daybook -n '__fish_seen_subcommand_from quarantine' -a list -d 'records that were set aside'
+complete -c daybook -n '__fish_seen_subcommand_from quarantine' -a groups -d 'how many records broke which rule'
+complete -c daybook -n '__fish_seen_subcommand_from quarantine' -a show -d 'one record, with its original bytes'
+complete -c daybook -n '__fish_seen_subcommand_from quarantine' -a amend -d 'give a record new bytes'
+complete -c daybook -n '__fish_seen_subcommand_from quarantine' -a release -d 'let records pass'
+complete -c daybook -n '__fish_seen_subcommand_from quarantine' -a discard -d 'never load records'
+complete -c daybook -n '__fish_seen_subcommand_from quarantine' -a export -d 'write records as JSONL'
+complete -c daybook -n '__fish_seen_subcommand_from quarantine' -a import -d 'amend records from JSONL'
+complete -c daybook -n '__fish_seen_subcommand_from quarantine' -a partitions -d 'partitions that were set aside as a whole'
+complete -c daybook -n '__fish_seen_subcommand_from quarantine' -a release-partition -d 'try a partition that was set aside again'
+complete -c daybook -n '__fish_seen_subcommand_from compensate' -a plan -d 'what taking a load back would do, with numbers'
+complete -c daybook -n '__fish_seen_subcommand_from compensate' -a propose -d 'propose to take a load back'
+complete -c daybook -n '__fish_seen_subcommand_from compensate' -a list -d 'compensations, newest first'
+complete -c daybook -n '__fish_seen_subcommand_from compensate' -a show -d 'one compensation, step by step'
+complete -c daybook -n '__fish_seen_subcommand_from compensate' -a start -d 'carry out an approved compensation'
+complete -c daybook -n '__fish_seen_subcommand_from compensate' -a withdraw -d 'take a proposal back'
+complete -c daybook -n '__fish_seen_subcommand_from approvals' -a list -d 'what waits for a signature'
+complete -c daybook -n '__fish_seen_subcommand_from approvals' -a show -d 'one approval: what it is about and who may sign'
+complete -c daybook -n '__fish_seen_subcommand_from approvals' -a text -d 'print exactly what is to be signed'
+complete -c daybook -n '__fish_seen_subcommand_from approvals' -a approve -d 'sign, with the SSH key you have'
+complete -c daybook -n '__fish_seen_subcommand_from approvals' -a reject -d 'decide against'
+complete -c daybook -n '__fish_seen_subcommand_from principals' -a add -d 'enrol a person and a key'
+complete -c daybook -n '__fish_seen_subcommand_from principals' -a revoke -d 'a person may no longer sign'
+complete -c daybook -n '__fish_seen_subcommand_from principals' -a list -d 'who may sign'
+complete -c daybook -l book -d 'the book: its .daybook folder, or the project that holds it' -r -F
+complete -c daybook -l output -s o -d 'form of the result: text, wide (text, never cut), json, jsonl or csv' -x
+complete -c daybook -l fields -d 'only these fields of each item' -x
+complete -c daybook -l time -d 'how text shows times: relative, iso or raw (microseconds)' -x
+complete -c daybook -l quiet -s q -d 'no talk on standard error save problems'
+complete -c daybook -l color -d 'colour: auto, always or never' -x
+complete -c daybook -l error-format -d 'form of problems: text, or json (RFC 9457)' -x
+complete -c daybook -l yes -s y -d 'answer every question with yes'
+complete -c daybook -l no-input -d 'never ask; what would need an answer is refused'
+complete -c daybook -l help -s h -d 'what this command does, with examples'
+complete -c daybook -n '__fish_seen_subcommand_from quickstart' -l rows -d 'records in the feed (default 230000)' -x
+complete -c daybook -n '__fish_seen_subcommand_from quickstart' -l no-run -d 'write the files and the book, and run nothing'
+complete -c daybook -n '__fish_seen_subcommand_from init' -l anchor -d 'where the head of the ledger is kept; best on another device' -r -F
+complete -c daybook -n '__fish_seen_subcommand_from check' -l strict -d 'warnings count as errors'
+complete -c daybook -n '__fish_seen_subcommand_from plan' -l partition -d 'only this partition; may be given several times' -x
+complete -c daybook -n '__fish_seen_subcommand_from plan' -l force -d 'as if nothing were known to be unchanged'
+complete -c daybook -n '__fish_seen_subcommand_from plan' -l exit-code -d 'exit 11 where there is something to do'
+complete -c daybook -n '__fish_seen_subcommand_from run' -l partition -d 'only this partition; may be given several times' -x
+complete -c daybook -n '__fish_seen_subcommand_from run' -l force -d 'do it again even where nothing changed'
+complete -c daybook -n '__fish_seen_subcommand_from run' -l reason -d 'why; kept in the book' -x
+complete -c daybook -n '__fish_seen_subcommand_from run' -l idempotency-key -d 'asking again with the same key starts nothing new' -x
+complete -c daybook -n '__fish_seen_subcommand_from run' -l dry-run -d 'say what would be done, and do nothing'
+complete -c daybook -n '__fish_seen_subcommand_from rerun' -l partition -d 'only this partition; may be given several times' -x
+complete -c daybook -n '__fish_seen_subcommand_from rerun' -l failed -d 'what failed or is missing (the default)'
+complete -c daybook -n '__fish_seen_subcommand_from rerun' -l reason -d 'why; kept in the book' -x
+complete -c daybook -n '__fish_seen_subcommand_from rerun' -l idempotency-key -d 'asking again with the same key starts nothing new' -x
+complete -c daybook -n '__fish_seen_subcommand_from rerun' -l dry-run -d 'say what would be done, and do nothing'
+complete -c daybook -n '__fish_seen_subcommand_from runs; and __fish_seen_subcommand_from list' -l pipeline -d 'only of this pipeline' -x
+complete -c daybook -n '__fish_seen_subcommand_from runs; and __fish_seen_subcommand_from list' -l state -d 'open, succeeded, failed, held, cancelled' -x -a 'open succeeded failed held cancelled'
+complete -c daybook -n '__fish_seen_subcommand_from runs; and __fish_seen_subcommand_from list' -l limit -d 'at most so many (default 50)' -x
+complete -c daybook -n '__fish_seen_subcommand_from runs; and __fish_seen_subcommand_from list' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from runs; and __fish_seen_subcommand_from show' -l events -d 'every entry of the run as well'
+complete -c daybook -n '__fish_seen_subcommand_from runs; and __fish_seen_subcommand_from show' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from pause' -l pipeline -d 'a pipeline by its name' -x
+complete -c daybook -n '__fish_seen_subcommand_from pause' -l run -d 'one run' -x
+complete -c daybook -n '__fish_seen_subcommand_from pause' -l partition -d 'one partition; with --pipeline where several have it' -x
+complete -c daybook -n '__fish_seen_subcommand_from pause' -l reason -d 'why; kept in the book' -x
+complete -c daybook -n '__fish_seen_subcommand_from pause' -l dry-run -d 'say what would be done, and do nothing'
+complete -c daybook -n '__fish_seen_subcommand_from resume' -l pipeline -d 'a pipeline by its name' -x
+complete -c daybook -n '__fish_seen_subcommand_from resume' -l run -d 'one run' -x
+complete -c daybook -n '__fish_seen_subcommand_from resume' -l partition -d 'one partition; with --pipeline where several have it' -x
+complete -c daybook -n '__fish_seen_subcommand_from resume' -l reason -d 'why; kept in the book' -x
+complete -c daybook -n '__fish_seen_subcommand_from resume' -l dry-run -d 'say what would be done, and do nothing'
+complete -c daybook -n '__fish_seen_subcommand_from cancel' -l reason -d 'why; kept in the book' -x
+complete -c daybook -n '__fish_seen_subcommand_from cancel' -l dry-run -d 'say what would be done, and do nothing'
+complete -c daybook -n '__fish_seen_subcommand_from reconcile' -l deep -d 're-read the data too, not the markers alone'
+complete -c daybook -n '__fish_seen_subcommand_from reconcile' -l dry-run -d 'say what would be done, and do nothing'
+complete -c daybook -n '__fish_seen_subcommand_from hold; and __fish_seen_subcommand_from list' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from hold; and __fish_seen_subcommand_from load' -l pipeline -d 'a pipeline by its name' -x
+complete -c daybook -n '__fish_seen_subcommand_from hold; and __fish_seen_subcommand_from load' -l reason -d 'why; kept in the book' -x
+complete -c daybook -n '__fish_seen_subcommand_from hold; and __fish_seen_subcommand_from load' -l dry-run -d 'say what would be done, and do nothing'
+complete -c daybook -n '__fish_seen_subcommand_from hold; and __fish_seen_subcommand_from discard' -l pipeline -d 'a pipeline by its name' -x
+complete -c daybook -n '__fish_seen_subcommand_from hold; and __fish_seen_subcommand_from discard' -l reason -d 'why; kept in the book' -x
+complete -c daybook -n '__fish_seen_subcommand_from hold; and __fish_seen_subcommand_from discard' -l dry-run -d 'say what would be done, and do nothing'
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from list' -l pipeline -d 'only of this pipeline' -x
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from list' -l partition -d 'only of this partition' -x
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from list' -l rule -d 'only records that broke this rule' -x
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from list' -l status -d 'held, amended, released, delivered, discarded or all (default: held and amended)' -x -a 'held amended released delivered discarded all'
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from list' -l limit -d 'at most so many (default 100; 0: all)' -x
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from list' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from groups' -l pipeline -d 'only of this pipeline' -x
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from groups' -l partition -d 'only of this partition' -x
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from groups' -l status -d 'held, amended, released, delivered, discarded or all (default: held and amended)' -x -a 'held amended released delivered discarded all'
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from groups' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from show' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from amend' -l text -d 'the whole record as it should have come' -x
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from amend' -l file -d 'the same from a file; - is stdin' -r -F
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from amend' -l reason -d 'why; kept in the book' -x
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from amend' -l dry-run -d 'say what would be done, and do nothing'
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from release' -l pipeline -d 'only of this pipeline' -x
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from release' -l partition -d 'only of this partition' -x
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from release' -l rule -d 'only records that broke this rule' -x
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from release' -l all-amended -d 'every amended record that waits'
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from release' -l reason -d 'why; kept in the book' -x
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from release' -l dry-run -d 'say what would be done, and do nothing'
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from release' -l no-run -d 'decide now, load with the next run'
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from discard' -l pipeline -d 'only of this pipeline' -x
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from discard' -l partition -d 'only of this partition' -x
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from discard' -l rule -d 'only records that broke this rule' -x
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from discard' -l reason -d 'why; kept in the book' -x
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from discard' -l dry-run -d 'say what would be done, and do nothing'
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from export' -l pipeline -d 'only of this pipeline' -x
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from export' -l partition -d 'only of this partition' -x
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from export' -l rule -d 'only records that broke this rule' -x
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from export' -l status -d 'held, amended, released, delivered, discarded or all (default: held and amended)' -x -a 'held amended released delivered discarded all'
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from export' -l file -d 'write here instead of stdout; must be new' -r -F
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from export' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from import' -l reason -d 'why; kept in the book' -x
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from import' -l dry-run -d 'say what would be done, and do nothing'
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from partitions' -l pipeline -d 'only of this pipeline' -x
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from partitions' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from release-partition' -l pipeline -d 'only of this pipeline' -x
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from release-partition' -l reason -d 'why; kept in the book' -x
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from release-partition' -l dry-run -d 'say what would be done, and do nothing'
+complete -c daybook -n '__fish_seen_subcommand_from compensate; and __fish_seen_subcommand_from plan' -l run -d 'what this run loaded' -x
+complete -c daybook -n '__fish_seen_subcommand_from compensate; and __fish_seen_subcommand_from plan' -l partition -d 'what stands in this partition' -x
+complete -c daybook -n '__fish_seen_subcommand_from compensate; and __fish_seen_subcommand_from plan' -l pipeline -d 'of this pipeline' -x
+complete -c daybook -n '__fish_seen_subcommand_from compensate; and __fish_seen_subcommand_from propose' -l run -d 'what this run loaded' -x
+complete -c daybook -n '__fish_seen_subcommand_from compensate; and __fish_seen_subcommand_from propose' -l partition -d 'what stands in this partition' -x
+complete -c daybook -n '__fish_seen_subcommand_from compensate; and __fish_seen_subcommand_from propose' -l pipeline -d 'of this pipeline' -x
+complete -c daybook -n '__fish_seen_subcommand_from compensate; and __fish_seen_subcommand_from propose' -l reason -d 'why; kept in the book' -x
+complete -c daybook -n '__fish_seen_subcommand_from compensate; and __fish_seen_subcommand_from propose' -l dry-run -d 'say what would be done, and do nothing'
+complete -c daybook -n '__fish_seen_subcommand_from compensate; and __fish_seen_subcommand_from list' -l open -d 'only what is not finished or withdrawn'
+complete -c daybook -n '__fish_seen_subcommand_from compensate; and __fish_seen_subcommand_from list' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from compensate; and __fish_seen_subcommand_from show' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from compensate; and __fish_seen_subcommand_from start' -l dry-run -d 'say what would be done, and do nothing'
+complete -c daybook -n '__fish_seen_subcommand_from compensate; and __fish_seen_subcommand_from withdraw' -l reason -d 'why; kept in the book' -x
+complete -c daybook -n '__fish_seen_subcommand_from compensate; and __fish_seen_subcommand_from withdraw' -l dry-run -d 'say what would be done, and do nothing'
+complete -c daybook -n '__fish_seen_subcommand_from approvals; and __fish_seen_subcommand_from list' -l all -d 'also what was decided'
+complete -c daybook -n '__fish_seen_subcommand_from approvals; and __fish_seen_subcommand_from list' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from approvals; and __fish_seen_subcommand_from show' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from approvals; and __fish_seen_subcommand_from text' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from approvals; and __fish_seen_subcommand_from approve' -l key -d 'an SSH private key (or a public one whose private half an agent holds)' -r -F
+complete -c daybook -n '__fish_seen_subcommand_from approvals; and __fish_seen_subcommand_from approve' -l signature -d 'a signature made by ssh-keygen -Y sign' -r -F
+complete -c daybook -n '__fish_seen_subcommand_from approvals; and __fish_seen_subcommand_from approve' -l as -d 'the enrolled name that signs (default: the local user); the signature proves it' -x
+complete -c daybook -n '__fish_seen_subcommand_from approvals; and __fish_seen_subcommand_from approve' -l dry-run -d 'say what would be done, and do nothing'
+complete -c daybook -n '__fish_seen_subcommand_from approvals; and __fish_seen_subcommand_from reject' -l reason -d 'why; kept in the book' -x
+complete -c daybook -n '__fish_seen_subcommand_from approvals; and __fish_seen_subcommand_from reject' -l as -d 'the enrolled name that signs (default: the local user); the signature proves it' -x
+complete -c daybook -n '__fish_seen_subcommand_from approvals; and __fish_seen_subcommand_from reject' -l dry-run -d 'say what would be done, and do nothing'
+complete -c daybook -n '__fish_seen_subcommand_from principals; and __fish_seen_subcommand_from add' -l key -d 'the OpenSSH public key' -r -F
+complete -c daybook -n '__fish_seen_subcommand_from principals; and __fish_seen_subcommand_from add' -l role -d 'may be given several times' -x
+complete -c daybook -n '__fish_seen_subcommand_from principals; and __fish_seen_subcommand_from add' -l dry-run -d 'say what would be done, and do nothing'
+complete -c daybook -n '__fish_seen_subcommand_from principals; and __fish_seen_subcommand_from revoke' -l reason -d 'why; kept in the book' -x
+complete -c daybook -n '__fish_seen_subcommand_from principals; and __fish_seen_subcommand_from revoke' -l dry-run -d 'say what would be done, and do nothing'
+complete -c daybook -n '__fish_seen_subcommand_from principals; and __fish_seen_subcommand_from list' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from state' -l pipeline -d 'only of this pipeline' -x
+complete -c daybook -n '__fish_seen_subcommand_from state' -l phase -d 'only those in this phase, as the text names it: "verified", "held" …' -x
+complete -c daybook -n '__fish_seen_subcommand_from state' -l gaps -d 'only what is expected and not there'
+complete -c daybook -n '__fish_seen_subcommand_from state' -l summary -d 'how many in which phase, instead of each'
+complete -c daybook -n '__fish_seen_subcommand_from state' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from log' -l from -d 'first entry (default: so that --limit end with the newest)' -x
+complete -c daybook -n '__fish_seen_subcommand_from log' -l limit -d 'at most so many (default 50; 0: all)' -x
+complete -c daybook -n '__fish_seen_subcommand_from log' -l kind -d 'only entries of this kind: LoadCommitted' -x
+complete -c daybook -n '__fish_seen_subcommand_from log' -l partition -d 'only about this partition' -x
+complete -c daybook -n '__fish_seen_subcommand_from log' -l pipeline -d 'only of this pipeline' -x
+complete -c daybook -n '__fish_seen_subcommand_from log' -l run -d 'only of this run' -x
+complete -c daybook -n '__fish_seen_subcommand_from log' -l follow -s f -d 'go on with what lands'
+complete -c daybook -n '__fish_seen_subcommand_from log' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from explain' -l pipeline -d 'only of this pipeline' -x
+complete -c daybook -n '__fish_seen_subcommand_from explain' -l all -d 'earlier generations too'
+complete -c daybook -n '__fish_seen_subcommand_from explain' -l as-of -d 'the book as it was after this many entries, or at this time' -x
