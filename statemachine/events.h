@@ -1,9 +1,9 @@
 // What happened. An event is a fact: it was decided, it is in the ledger, it can not be refused.
 //
-// The struct says what a fact carries; apply.cc says what it does to the state. Adding one takes
-// four places: here, apply.cc, ledger/codec/event.capnp and ledger/codec/event_codec.cc; the
-// compiler names each that is missing. Bounds: one event encodes to at most 65,535 bytes, so the
-// lists below are bounded by decide (see `limits`).
+// The struct says what a fact carries; apply*.cc say what it does to the state. Adding one takes
+// four places: here, folding.h with its apply*.cc, ledger/codec/event.capnp and
+// ledger/codec/event_codec.cc; the compiler names each that is missing. Bounds: one event encodes
+// to at most 65,535 bytes, so the lists below are bounded by decide (see `limits`).
 #pragma once
 
 #include <cstddef>

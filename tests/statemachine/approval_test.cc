@@ -169,6 +169,12 @@ TEST(Approval, OfAVoidedQuestionMovesNothingEvenAsAFact) {
                                 asks(approval1, plan_b) + approves("ben", approval0);
   EXPECT_EQ(folded(two_questions).slots[0].phase, SlotPhase::awaiting_approval);
   EXPECT_EQ(folded(two_questions + approves("cleo", approval1)).slots[0].phase, SlotPhase::staged);
+  EXPECT_EQ(
+      folded(two_questions +
+             ApprovalRejected{.approval = approval0, .approver = "cleo", .reason = "too late"})
+          .slots[0]
+          .phase,
+      SlotPhase::awaiting_approval);
 }
 
 TEST(Approval, GivenWhileTheWorkIsDoneAgainMovesNothing) {
