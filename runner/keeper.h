@@ -55,6 +55,8 @@ class Keeper {
 
   // Answers when the entries are durable. A refused command of a person is recorded as such
   // (`already` is not: nothing was withheld). Storage that fails ends the process: crash-only.
+  // Give the command a name first: g++ 12 destroys a braced temporary of a co_await expression
+  // twice (GCC PR 102489).
   boost::asio::awaitable<Answer> ask(Actor actor, Command command);
 
   // The same for use outside a coroutine: commits what is waiting, too.

@@ -147,7 +147,8 @@ asio::awaitable<void> Runner::drive(Drive& drive) {
 }
 
 asio::awaitable<void> Runner::finish(Drive& drive, RunId run) {
-  const auto answer = co_await keeper_.ask(system_actor(), FinishRun{run});
+  const Command finish_run = FinishRun{run};
+  const auto answer = co_await keeper_.ask(system_actor(), finish_run);
   drive.finishing.erase(run);
   offers_.erase(run);
   (void)answer;  // refused: something was added to the run meanwhile; the loop looks again
@@ -157,8 +158,8 @@ asio::awaitable<void> Runner::finish(Drive& drive, RunId run) {
 // ------------------------------------------------------------------------------------------
 
 asio::awaitable<void> Runner::perform(effect::AbandonAttempt e) {
-  (void)co_await keeper_.ask(
-      system_actor(), LoseAttempt{e.slot, "the process that ran it ended before it was done"});
+  const Command lose = LoseAttempt{e.slot, "the process that ran it ended before it was done"};
+  (void)co_await keeper_.ask(system_actor(), lose);
 }
 
 FailAttempt Runner::failure_command(SlotId slot, Attempt attempt, const StageFailure& failure,
@@ -185,11 +186,13 @@ FailAttempt Runner::failure_command(SlotId slot, Attempt attempt, const StageFai
 asio::awaitable<void> Runner::fail_attempt(SlotId slot, Attempt attempt, StageFailure failure,
                                            RetryPolicy retry) {
   if (pushes_back(failure.error)) concurrency_.pushed_back();
-  (void)co_await keeper_.ask(system_actor(), failure_command(slot, attempt, failure, retry));
+  const Command failed = failure_command(slot, attempt, failure, retry);
+  (void)co_await keeper_.ask(system_actor(), failed);
 }
 
 asio::awaitable<void> Runner::perform(effect::ExecuteAttempt e) {
-  const auto started = co_await keeper_.ask(system_actor(), StartAttempt{e.run, e.slot});
+  const Command start = StartAttempt{e.run, e.slot};
+  const auto started = co_await keeper_.ask(system_actor(), start);
   if (!started) co_return;
   DAYBOOK_CRASH_POINT("run.attempt_started");
   const Attempt attempt = std::get<AttemptStarted>(started->events.front()).attempt;
@@ -266,7 +269,8 @@ asio::awaitable<void> Runner::perform(effect::ExecuteAttempt e) {
     StageFailure failure = std::move(outcome.error());
     if (failure.code == "cancelled" && stopped_ && !*timed_out) {
       // Not the partition's failure: the run was told to stop. A resume starts it anew.
-      (void)co_await keeper_.ask(system_actor(), LoseAttempt{e.slot, "the run was interrupted"});
+      const Command lose = LoseAttempt{e.slot, "the run was interrupted"};
+      (void)co_await keeper_.ask(system_actor(), lose);
       co_return;
     }
     if (*timed_out)
@@ -336,7 +340,8 @@ asio::awaitable<void> Runner::perform(effect::Load e) {
   if (staged == staged_.end() || !slot->staged || staged->second.attempt != slot->attempt ||
       !pipeline) {
     // Another runner of this process staged it; its files may be gone.
-    (void)co_await keeper_.ask(system_actor(), LoseAttempt{e.slot, "its staged files are gone"});
+    const Command lose = LoseAttempt{e.slot, "its staged files are gone"};
+    (void)co_await keeper_.ask(system_actor(), lose);
     co_return;
   }
   const Generation number = next_generation(*slot, slot->staged->content);
@@ -476,12 +481,14 @@ asio::awaitable<void> Runner::perform(effect::VerifyLoaded e) {
   const GenerationState* current = generation(now, now.current);
   if (current == nullptr || current->load_id != load_id) co_return;
   if (rows && *rows == current->rows) {
-    (void)co_await keeper_.ask(system_actor(), VerifyLoad{e.slot, load_id, *rows});
+    const Command verified = VerifyLoad{e.slot, load_id, *rows};
+    (void)co_await keeper_.ask(system_actor(), verified);
   } else {
     const std::string found =
         rows ? fmt::format("{} rows were committed, {} are there", current->rows, *rows)
              : rows.error().detail;
-    (void)co_await keeper_.ask(system_actor(), LoseLoad{e.slot, load_id, found});
+    const Command lost = LoseLoad{e.slot, load_id, found};
+    (void)co_await keeper_.ask(system_actor(), lost);
   }
   tries_.erase(e.slot);
 }

@@ -264,7 +264,10 @@ asio::awaitable<void> Runner::mark_drained(std::set<RunId> runs) {
         scopes.push_back(
             {.kind = ScopeKind::partition, .pipeline = {}, .run = no_run, .slot = slot});
   }
-  for (const Scope& scope : scopes) (void)co_await keeper_.ask(system_actor(), MarkDrained{scope});
+  for (const Scope& scope : scopes) {
+    const Command command = MarkDrained{scope};
+    (void)co_await keeper_.ask(system_actor(), command);
+  }
 }
 
 asio::awaitable<Result<void>> Runner::compensate(CompensationId id) {
@@ -273,7 +276,8 @@ asio::awaitable<Result<void>> Runner::compensate(CompensationId id) {
     if (state == nullptr) co_return fail(Error::Code::not_found, "there is no compensation {}", id);
     if (state->phase == CompensationState::Phase::finished) break;
     if (stopped_) co_return fail(Error::Code::unavailable, "interrupted; compensate resumes it");
-    const auto intended = co_await keeper_.ask(system_actor(), IntendCompensation{id});
+    const Command intend = IntendCompensation{id};
+    const auto intended = co_await keeper_.ask(system_actor(), intend);
     if (!intended) co_return fail(Error::Code::conflict, "{}", intended.error().detail);
     state = keeper_.state().find(id);
     const std::uint32_t number = state->done;
@@ -301,8 +305,8 @@ asio::awaitable<Result<void>> Runner::compensate(CompensationId id) {
     };
     const auto done = co_await blocking(keeper_.executor(), std::move(job));
     if (!done) {
-      (void)co_await keeper_.ask(
-          system_actor(), FailCompensation{id, number, done.error().detail.substr(0, 1'900)});
+      const Command failed = FailCompensation{id, number, done.error().detail.substr(0, 1'900)};
+      (void)co_await keeper_.ask(system_actor(), failed);
       co_return fail(done.error().error == ErrorClass::dependency_down ? Error::Code::unavailable
                                                                        : Error::Code::conflict,
                      "step {} of compensation {}: {}", number + 1, id, done.error().detail);

@@ -24,13 +24,16 @@ class CsvReader final : public RecordReader {
   Field unquoted(Field field);
   // False: the record can not be read as fields; `violations` says why.
   bool sound(std::uint32_t record, std::vector<Violation>& violations) const;
+  struct Rows;
+  void fill_rows(std::span<const VectorView> columns, const Rows& rows);
   template <typename T, typename Parse>
-  void fill_column(std::uint32_t column, const VectorView& view, Parse parse);
-  void fill_text(std::uint32_t column, const VectorView& view);
+  void fill_column(std::uint32_t column, const VectorView& view, const Rows& rows, Parse parse);
+  void fill_text(std::uint32_t column, const VectorView& view, const Rows& rows);
   void learn_places();
 
   CsvIndex index_;
   std::vector<std::uint32_t> first_field_;  // of each record, and one past the last
+  std::vector<std::uint32_t> firsts_;       // first_field_ of each row of the chunk
   std::vector<std::uint8_t> suspect_;       // per record
   std::vector<int> places_;                 // place in the file of each contract column
   std::uint32_t places_for_ = ~0U;

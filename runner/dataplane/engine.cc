@@ -18,7 +18,17 @@ struct ScanState {
   std::unique_ptr<RecordReader> reader;
   std::size_t next_part = 0;
   bool opened = false;
+  std::vector<std::uint64_t> validity;  // of each column, one after the other
+  std::vector<VectorView> views;
 };
+
+bool all_valid(const std::uint64_t* validity, std::uint32_t n) {
+  for (std::uint32_t r = 0; r < n; r += 64) {
+    const std::uint64_t missing = ~validity[r >> 6];
+    if ((n - r < 64 ? missing & ((1ULL << (n - r)) - 1) : missing) != 0) return false;
+  }
+  return true;
+}
 
 void scan_bind(duckdb_bind_info info) {
   auto* engine = static_cast<Engine*>(duckdb_bind_get_extra_info(info));
@@ -74,21 +84,30 @@ Staged<std::uint32_t> scan_next(ScanState& state, std::span<const VectorView> vi
 void scan_function(duckdb_function_info info, duckdb_data_chunk output) {
   auto* state = static_cast<ScanState*>(duckdb_function_get_init_data(info));
   const std::size_t columns = state->scan.engine->context().columns.size();
-  std::vector<VectorView> views(columns);
-  std::vector<duckdb_vector> vectors(columns);
+  // The reader notes nulls beside the vectors: a vector without any stays without a mask, which is
+  // what all that comes after it is fastest with.
+  constexpr std::size_t words = vector_rows_max / 64;
+  state->validity.resize(columns * words);
+  state->views.resize(columns);
   for (std::size_t i = 0; i < columns; ++i) {
-    vectors[i] = duckdb_data_chunk_get_vector(output, i);
-    duckdb_vector_ensure_validity_writable(vectors[i]);
-    views[i] = {duckdb_vector_get_data(vectors[i]), duckdb_vector_get_validity(vectors[i])};
+    state->views[i] = {duckdb_vector_get_data(duckdb_data_chunk_get_vector(output, i)),
+                       state->validity.data() + i * words};
   }
   auto* rows = static_cast<SourceRow*>(
       duckdb_vector_get_data(duckdb_data_chunk_get_vector(output, columns)));
-  const auto n = scan_next(*state, views, rows);
+  const auto n = scan_next(*state, state->views, rows);
   if (!n) {
     state->scan.run->failure = n.error();
     duckdb_function_set_error(info, n.error().detail.c_str());
     duckdb_data_chunk_set_size(output, 0);
     return;
+  }
+  for (std::size_t i = 0; i < columns; ++i) {
+    const std::uint64_t* mine = state->views[i].validity;
+    if (all_valid(mine, *n)) continue;
+    duckdb_vector vector = duckdb_data_chunk_get_vector(output, i);
+    duckdb_vector_ensure_validity_writable(vector);
+    std::memcpy(duckdb_vector_get_validity(vector), mine, (*n + 63) / 64 * 8);
   }
   duckdb_data_chunk_set_size(output, *n);
 }
@@ -139,18 +158,27 @@ void find_function(duckdb_function_info info, duckdb_data_chunk input, duckdb_ve
   auto* out = static_cast<std::int64_t*>(duckdb_vector_get_data(output));
   duckdb_vector_ensure_validity_writable(output);
   const VectorView result{out, duckdb_vector_get_validity(output)};
-  const VectorView table = view_of(input, 0);
+  if (n == 0) return;
+  const auto number = static_cast<std::size_t>(view_of(input, 0).at<std::int32_t>(0));
+  const LookupTable& table = engine_of(info)->lookups()[number];
+  const LookupKeys& types = engine_of(info)->lookup_keys()[number];
   std::vector<VectorView> views;
   for (idx_t k = 0; k < keys; ++k) views.push_back(view_of(input, k + 1));
+  std::vector<std::string> texts(keys);
   std::vector<std::string_view> key(keys);
   for (std::uint32_t r = 0; r < n; ++r) {
     bool null = false;
-    for (std::size_t k = 0; k < keys; ++k) {
-      null |= !views[k].valid(r);
-      if (!null) key[k] = views[k].at<Text>(r).view();
+    for (std::size_t k = 0; k < keys && !null; ++k) {
+      null = !views[k].valid(r);
+      if (null) break;
+      if (types[k].type.kind == ColumnType::Kind::string) {
+        key[k] = views[k].at<Text>(r).view();
+      } else {
+        texts[k] = value_text(views[k], types[k].type, r);
+        key[k] = texts[k];
+      }
     }
-    auto& lookups = engine_of(info)->lookups();
-    out[r] = null ? -1 : lookups[static_cast<std::size_t>(table.at<std::int32_t>(r))].find(key);
+    out[r] = null ? -1 : table.find(key);
     if (out[r] < 0) result.set_null(r);
   }
 }
@@ -232,7 +260,7 @@ Staged<void> Engine::register_functions(duckdb_connection connection) {
       {"daybook_check", {}, DUCKDB_TYPE_ANY, DUCKDB_TYPE_BOOLEAN, true, check_function},
       {"daybook_loser", {integer, big}, none, DUCKDB_TYPE_BOOLEAN, false, loser_function},
       {"daybook_waived", {big}, none, DUCKDB_TYPE_BOOLEAN, false, waived_function},
-      {"daybook_find", {integer}, DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_BIGINT, false, find_function},
+      {"daybook_find", {integer}, DUCKDB_TYPE_ANY, DUCKDB_TYPE_BIGINT, false, find_function},
       {"daybook_take", {integer, integer, big}, none, DUCKDB_TYPE_VARCHAR, false, take_function},
   };
   for (const FunctionSpec& spec : specs) good &= add_function(connection, this, spec);
@@ -240,20 +268,24 @@ Staged<void> Engine::register_functions(duckdb_connection connection) {
   return {};
 }
 
-void Engine::set_output(const StepsQuery& query, const Contract* output) {
+Staged<void> Engine::set_output(const StepsQuery& query, const Contract* output) {
   statuses_ = query.statuses;
   taps_ = query.taps;
+  lookup_keys_ = query.lookups;
+  for (std::size_t i = 0; i < lookups_.size() && i < lookup_keys_.size(); ++i) {
+    if (auto indexed = lookups_[i].index(lookup_keys_[i]); !indexed) return indexed;
+  }
   output_columns_ = query.columns.size();
   output_rules_ = std::make_unique<RuleSet>(
       query.columns, output == nullptr ? std::vector<RowRule>{} : output->row_rules);
   codec_ = std::make_unique<RowCodec>(query.columns);
+  return {};
 }
 
 StageRun& Engine::begin(std::size_t part, bool all_parts) {
   auto run = std::make_unique<StageRun>();
   run->part = part;
   run->all_parts = all_parts;
-  run->by_status.resize(statuses_.size());
   const std::lock_guard lock(mutex_);
   run->id = static_cast<std::int64_t>(runs_.size());
   runs_.push_back(std::move(run));
@@ -275,6 +307,15 @@ bool Engine::is_waived(SourceRow row) const {
   return found != context_.overlay.end() && found->second.waive_rules;
 }
 
+void Engine::leave(StageRun& run, SourceRow row, Verdict verdict, std::string bytes) {
+  run.tally.count(verdict);
+  if (verdict.dropped()) {
+    ++run.filtered;
+  } else {
+    run.set_aside.push_back({row, std::move(verdict.violations), std::move(bytes)});
+  }
+}
+
 void Engine::tap(duckdb_data_chunk input, duckdb_vector output) {
   const auto n = static_cast<std::uint32_t>(duckdb_data_chunk_get_size(input));
   bool* keep = static_cast<bool*>(duckdb_vector_get_data(output));
@@ -283,48 +324,59 @@ void Engine::tap(duckdb_data_chunk input, duckdb_vector output) {
   const auto stage = static_cast<std::size_t>(view_of(input, 1).at<std::int64_t>(0));
   const VectorView source = view_of(input, 2), status = view_of(input, 3);
   const TapStage& tap = taps_[stage];
+  if (stage == 0) run.rows_tapped += n;
   const std::size_t extras = tap.extras.size();
   std::vector<VectorView> extra(extras);
   for (std::size_t i = 0; i < extras; ++i) extra[i] = view_of(input, 4 + i);
-  if (run.by_status.size() < statuses_.size()) run.by_status.resize(statuses_.size());
+  const auto broken = [&](std::size_t i, std::uint32_t r) {
+    return extra[i].valid(r) && extra[i].at<bool>(r);
+  };
 
+  std::vector<VectorView> columns(tap.last ? output_columns_ : 0);
+  for (std::size_t i = 0; i < columns.size(); ++i) columns[i] = view_of(input, 4 + extras + i);
+  const auto bytes_of_row = [&](std::uint32_t r) {
+    return tap.last && source.at<std::int64_t>(r) >= derived_rows
+               ? record_as_json(columns, columns, output_rules_->columns(), r)
+               : std::string();
+  };
   for (std::uint32_t r = 0; r < n; ++r) {
     const auto code = static_cast<std::size_t>(status.at<std::int32_t>(r));
     keep[r] = code == 0;
-    for (std::size_t i = 0; i < extras; ++i) {
-      if (tap.extras[i].warning && extra[i].valid(r) && extra[i].at<bool>(r)) {
-        ++run.tally.rows[tap.extras[i].rule + " (warning)"];
-      }
-    }
-    if (code == 0) continue;
     const RowStatus& why = statuses_[code];
-    ++run.by_status[code];
+    if (tap.last && (code == 0 || why.of_output)) ++run.rows_to_output;
+    if (code == 0 && extras == 0) continue;
+    Verdict verdict;
+    for (std::size_t i = 0; i < extras; ++i) {
+      const RowExtra& rule = tap.extras[i];
+      if (rule.action != OnViolation::warn && !why.expression_rules) continue;
+      if (!broken(i, r)) continue;
+      verdict.add(rule.action, {rule.rule, rule.column, printable(rule.message, 190)});
+    }
+    switch (why.outcome) {
+      case RowOutcome::kept: break;
+      case RowOutcome::filtered: ++run.filtered; break;
+      case RowOutcome::merged: ++run.merged; break;
+      case RowOutcome::dropped:
+      case RowOutcome::quarantined:
+      case RowOutcome::fails_run:
+        if (why.expression_rules) break;
+        verdict.add(why.outcome == RowOutcome::dropped       ? OnViolation::drop_with_record
+                    : why.outcome == RowOutcome::quarantined ? OnViolation::quarantine
+                                                             : OnViolation::fail_run,
+                    {why.rule, why.column, printable(why.message, 190)});
+    }
     if (why.outcome == RowOutcome::filtered || why.outcome == RowOutcome::merged) {
       ++run.tally.rows[why.rule];
-      continue;
+      run.tally.dropping.insert(why.rule);
     }
-    SetAside aside;
-    aside.row = source.at<std::int64_t>(r);
-    if (why.expression_rules) {
-      for (std::size_t i = 0; i < extras; ++i) {
-        if (!tap.extras[i].warning && extra[i].valid(r) && extra[i].at<bool>(r)) {
-          aside.violations.push_back(
-              {tap.extras[i].rule, tap.extras[i].column, printable(tap.extras[i].message, 190)});
-        }
-      }
+    if (verdict.stays()) {
+      if (!verdict.warnings.empty()) run.tally.count(verdict);
     } else {
-      aside.violations.push_back({why.rule, why.column, printable(why.message, 190)});
+      leave(run, source.at<std::int64_t>(r), std::move(verdict), bytes_of_row(r));
     }
-    for (const Violation& violation : aside.violations) {
-      ++run.tally.rows[violation.rule];
-      if (why.outcome == RowOutcome::fails_run) run.tally.fatal.insert(violation.rule);
-    }
-    run.set_aside.push_back(std::move(aside));
   }
   if (!tap.last) return;
 
-  std::vector<VectorView> columns(output_columns_);
-  for (std::size_t i = 0; i < output_columns_; ++i) columns[i] = view_of(input, 4 + extras + i);
   std::vector<RuleHit> hits;
   output_rules_->check(columns, n, {}, hits);
   if (!hits.empty()) {
@@ -333,24 +385,20 @@ void Engine::tap(duckdb_data_chunk input, duckdb_vector output) {
     });
     for (std::size_t i = 0; i < hits.size();) {
       const std::uint32_t row = hits[i].row;
-      SetAside aside;
-      aside.row = source.at<std::int64_t>(row);
-      const bool in = keep[row] && !is_waived(aside.row);
+      const SourceRow id = source.at<std::int64_t>(row);
+      const bool waived = is_waived(id);
+      Verdict verdict;
       for (; i < hits.size() && hits[i].row == row; ++i) {
-        if (!in) continue;
-        const RowRule& rule = output_rules_->rules()[hits[i].rule];
-        if (rule.on_violation == OnViolation::warn) {
-          ++run.tally.rows[rule.id + " (warning)"];
-          continue;
-        }
-        if (rule.on_violation == OnViolation::fail_run) run.tally.fatal.insert(rule.id);
-        ++run.tally.rows[rule.id];
-        aside.violations.push_back(output_rules_->violation(hits[i], columns));
+        const OnViolation action = output_rules_->rules()[hits[i].rule].on_violation;
+        if (!keep[row] || (waived && waivable(action))) continue;
+        verdict.add(action, output_rules_->violation(hits[i], columns));
       }
-      if (aside.violations.empty()) continue;
+      if (verdict.stays()) {
+        run.tally.count(verdict);
+        continue;
+      }
       keep[row] = false;
-      ++run.output_quarantined;
-      run.set_aside.push_back(std::move(aside));
+      leave(run, id, std::move(verdict), bytes_of_row(row));
     }
   }
   std::vector<std::uint32_t> kept;
@@ -361,6 +409,10 @@ void Engine::tap(duckdb_data_chunk input, duckdb_vector output) {
   run.rows_out += kept.size();
   codec_->encode(columns, kept, run.batch);
   run.batch.flush(run.leaves);
+  if (run.on_leaves) {
+    run.on_leaves(run.leaves);
+    run.leaves.clear();
+  }
 }
 
 void Engine::check(duckdb_data_chunk input, duckdb_vector output) {
@@ -371,19 +423,24 @@ void Engine::check(duckdb_data_chunk input, duckdb_vector output) {
   const VectorView source = view_of(input, 1);
   const std::size_t count = context_.columns.size();
   std::vector<VectorView> columns(count);
-  // After the values, one flag for each column: the cast to the contract's type lost it.
+  // After the values, one text for each column: what the cast to the contract's type lost.
+  std::vector<VectorView> lost(count);
   std::vector<TypeFault> faults;
   for (std::size_t i = 0; i < count; ++i) {
     columns[i] = view_of(input, 2 + i);
-    const VectorView lost = view_of(input, 2 + count + i);
+    lost[i] = view_of(input, 2 + count + i);
     for (std::uint32_t r = 0; r < n; ++r) {
-      if (lost.at<bool>(r)) faults.push_back({r, static_cast<std::uint32_t>(i)});
+      if (lost[i].valid(r)) faults.push_back({r, static_cast<std::uint32_t>(i)});
     }
+  }
+  std::memset(keep, 1, n);
+  const bool keyed = context_.partition.by_column() && !context_.column_key.empty();
+  for (std::uint32_t r = 0; keyed && r < n; ++r) {
+    keep[r] = context_.partition.key_of(columns[context_.partition.column()], r) ==
+              context_.column_key;
   }
   std::vector<RuleHit> hits;
   context_.rules->check(columns, n, faults, hits);
-  std::memset(keep, 1, n);
-  run.read.read += n;
   std::vector<std::uint32_t> suspects;
   for (const RuleHit& hit : hits) suspects.push_back(hit.row);
   for (const TypeFault& fault : faults) suspects.push_back(fault.row);
@@ -392,42 +449,39 @@ void Engine::check(duckdb_data_chunk input, duckdb_vector output) {
   }
   std::sort(suspects.begin(), suspects.end());
   suspects.erase(std::unique(suspects.begin(), suspects.end()), suspects.end());
+  for (std::uint32_t r = 0; r < n; ++r) run.read.read += keep[r] ? 1 : 0;
   for (const std::uint32_t row : suspects) {
-    QuarantinedRecord bad;
+    if (!keep[row]) continue;
     const SourceRow id = source.at<std::int64_t>(row);
+    Verdict verdict;
     for (const TypeFault& fault : faults) {
-      if (fault.row == row) {
-        bad.violations.push_back(context_.rules->type_violation(fault.column, "value"));
-      }
+      if (fault.row != row) continue;
+      verdict.add(context_.rules->type_action(fault.column),
+                  context_.rules->type_violation(fault.column,
+                                                 lost[fault.column].at<Text>(row).view()));
     }
     for (const RuleHit& hit : hits) {
       if (hit.row != row) continue;
-      const RowRule& rule = context_.rules->rules()[hit.rule];
-      if (rule.on_violation == OnViolation::warn) {
-        ++run.read.tally.rows[rule.id + " (warning)"];
-        continue;
-      }
-      if (rule.on_violation == OnViolation::fail_run) run.read.tally.fatal.insert(rule.id);
-      bad.violations.push_back(context_.rules->violation(hit, columns));
+      verdict.add(context_.rules->rules()[hit.rule].on_violation,
+                  context_.rules->violation(hit, columns));
     }
     const auto duplicate = context_.duplicates.find(id);
     if (duplicate != context_.duplicates.end()) {
-      bad.violations.insert(bad.violations.end(), duplicate->second.begin(),
-                            duplicate->second.end());
+      for (const auto& [action, violation] : duplicate->second) verdict.add(action, violation);
     }
-    if (bad.violations.empty()) continue;
+    run.read.tally.count(verdict);
+    if (verdict.stays()) continue;
     keep[row] = false;
+    if (verdict.dropped()) {
+      ++run.read.filtered;
+      continue;
+    }
     ++run.read.quarantined;
-    std::set<std::string> named;
-    for (const Violation& violation : bad.violations) named.insert(violation.rule);
-    for (const std::string& rule : named) ++run.read.tally.rows[rule];
+    QuarantinedRecord bad;
+    bad.violations = std::move(verdict.violations);
     bad.input = input_of(id);
     bad.row = row_of(id);
-    for (std::size_t i = 0; i < count; ++i) {
-      bad.bytes += fmt::format(
-          "{}{}={}", i == 0 ? "" : "\t", context_.columns[i].name,
-          columns[i].valid(row) ? value_text(columns[i], context_.columns[i].type, row) : "\\N");
-    }
+    bad.bytes = record_as_json(columns, lost, context_.columns, row);
     if (run.read.quarantine != nullptr) run.read.quarantine->add(bad);
   }
 }

@@ -2,7 +2,7 @@
 // that counts, checks, hashes and sets aside the rows that come out of the steps.
 #pragma once
 
-#include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -16,9 +16,13 @@
 
 namespace daybook {
 
+// Rows that a sql step made count from here: they are of no one record.
+inline constexpr SourceRow derived_rows = SourceRow{1} << 62;
+
 struct SetAside {
   SourceRow row = 0;
   std::vector<Violation> violations;
+  std::string bytes;  // of derived rows: the row itself
 };
 
 // One execution of the steps over one part, or over all of them.
@@ -31,12 +35,13 @@ struct StageRun {
   PartRead read;
   std::unique_ptr<QuarantineWriter> quarantine;
   // From the taps:
-  std::vector<std::uint64_t> by_status;
-  std::uint64_t rows_out = 0;
-  std::uint64_t output_quarantined = 0;
+  std::uint64_t rows_tapped = 0;  // by the first tap: each row that the reader gave, once
+  std::uint64_t filtered = 0, merged = 0;
+  std::uint64_t rows_out = 0, rows_to_output = 0;  // before and after the output contract's rules
   std::vector<SetAside> set_aside;
   RuleTally tally;
   std::vector<Digest> leaves;  // of the output rows
+  std::function<void(std::vector<Digest>&)> on_leaves;  // takes them as they come
   LeafBatch batch{row_context};
   std::optional<StageFailure> failure;  // of ours, inside a DuckDB call
 };
@@ -47,8 +52,8 @@ class Engine {
       : context_(context), lookups_(lookups) {}
   Staged<void> register_functions(duckdb_connection connection);
 
-  // Fixed before the first run that counts.
-  void set_output(const StepsQuery& query, const Contract* output);
+  // Fixed before the first run that counts. The lookup tables learn the types of their keys.
+  Staged<void> set_output(const StepsQuery& query, const Contract* output);
   void add_losers(std::vector<SourceRow> rows) { losers_.push_back(std::move(rows)); }
 
   StageRun& begin(std::size_t part, bool all_parts);
@@ -59,6 +64,7 @@ class Engine {
   std::vector<LookupTable>& lookups() { return lookups_; }
   const std::vector<std::vector<SourceRow>>& losers() const { return losers_; }
   bool is_waived(SourceRow row) const;
+  const std::vector<LookupKeys>& lookup_keys() const { return lookup_keys_; }
 
   void tap(duckdb_data_chunk input, duckdb_vector output);
   // Checks rows DuckDB read itself (Parquet): false where the row was set aside.
@@ -70,6 +76,8 @@ class Engine {
   std::vector<std::vector<SourceRow>> losers_;
   std::vector<RowStatus> statuses_;
   std::vector<TapStage> taps_;
+  std::vector<LookupKeys> lookup_keys_;
+  void leave(StageRun& run, SourceRow row, Verdict verdict, std::string bytes);
   std::unique_ptr<RuleSet> output_rules_;
   std::unique_ptr<RowCodec> codec_;
   std::size_t output_columns_ = 0;

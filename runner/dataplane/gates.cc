@@ -40,6 +40,7 @@ std::string_view sign(Gate::Operator op) {
   return "";
 }
 
+// `between` is without its two ends, as the text of the standard has it.
 bool holds(Gate::Operator op, Int128 value, Int128 low, Int128 high) {
   switch (op) {
     case Gate::Operator::must_be: return value == low;
@@ -48,57 +49,53 @@ bool holds(Gate::Operator op, Int128 value, Int128 low, Int128 high) {
     case Gate::Operator::greater_or_equal: return value >= low;
     case Gate::Operator::less: return value < low;
     case Gate::Operator::less_or_equal: return value <= low;
-    case Gate::Operator::between: return value >= low && value <= high;
-    case Gate::Operator::not_between: return value < low || value > high;
+    case Gate::Operator::between: return value > low && value < high;
+    case Gate::Operator::not_between: return value <= low || value >= high;
   }
   return false;
 }
 
-std::string list_of(const std::vector<std::string>& values) {
-  std::string list;
-  for (const std::string& value : values) list += (list.empty() ? "" : ", ") + quote_text(value);
-  return list.empty() ? "NULL" : list;
+// The row rule the gate is a budget of. Two checks that stand in one ("id" and "id_2") share it.
+const RowRule* rule_of(const Contract& contract, const Gate& gate) {
+  const auto fits = [&](const RowRule& rule) {
+    using Kind = RowRule::Kind;
+    switch (gate.kind) {
+      case Gate::Kind::null_values:
+      case Gate::Kind::missing_values: return rule.kind == Kind::not_null_metric;
+      case Gate::Kind::invalid_values:
+        return rule.kind == Kind::allowed || rule.kind == Kind::pattern;
+      case Gate::Kind::duplicate_values: return rule.kind == Kind::unique;
+      case Gate::Kind::error_budget: return true;
+      default: return false;
+    }
+  };
+  const RowRule* shared = nullptr;
+  for (const RowRule& rule : contract.row_rules) {
+    if (!fits(rule)) continue;
+    if (rule.id == gate.id) return &rule;
+    if (gate.id.size() > rule.id.size() + 1 && gate.id.starts_with(rule.id + "_") &&
+        gate.id.find_first_not_of("0123456789", rule.id.size() + 1) == std::string::npos) {
+      shared = &rule;
+    }
+  }
+  return shared;
 }
 
-std::string query_of(const Gate& gate) {
-  std::string any;
-  const auto each = [&](auto condition) {
-    for (const std::string& name : gate.columns) {
-      any += (any.empty() ? "" : " OR ") + condition(quote_name(name));
-    }
-    return fmt::format("SELECT count(*) FROM output WHERE {}", any.empty() ? "false" : any);
-  };
-  switch (gate.kind) {
-    case Gate::Kind::null_values: return each([](const std::string& c) { return c + " IS NULL"; });
-    case Gate::Kind::missing_values:
-      return each([&](const std::string& c) {
-        return fmt::format("{0} IS NULL OR CAST({0} AS VARCHAR) IN ({1})", c, list_of(gate.values));
-      });
-    case Gate::Kind::invalid_values:
-      return each([&](const std::string& c) {
-        return fmt::format("({0} IS NOT NULL AND CAST({0} AS VARCHAR) NOT IN ({1}))", c,
-                           list_of(gate.values));
-      });
-    case Gate::Kind::duplicate_values: {
-      std::string keys;
-      for (const std::string& name : gate.columns) {
-        keys += (keys.empty() ? "" : ", ") + quote_name(name);
-      }
-      return fmt::format(
-          "SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM output GROUP BY {})",
-          keys.empty() ? "ALL" : keys);
-    }
-    case Gate::Kind::sql: return gate.query;
-    default: return {};
+// Rows that broke the rule, those that stayed with a warning included.
+std::uint64_t rows_of(const std::vector<RuleCount>& rules, const std::string& rule) {
+  std::uint64_t rows = 0;
+  for (const RuleCount& count : rules) {
+    if (count.rule == rule || count.rule == rule + " (warning)") rows += count.rows;
   }
+  return rows;
 }
 
 }  // namespace
 
-Staged<void> ask_gates(const Contract& contract, const GateSubject& subject, bool is_output,
+Staged<void> ask_gates(const Contract& contract, const GateSubject& subject,
                        std::vector<GateFinding>& findings) {
   for (const Gate& gate : contract.gates) {
-    GateFinding finding;
+    GateFinding& finding = findings.emplace_back();
     finding.gate = gate.id;
     finding.blocking = gate.severity == Severity::error;
     finding.required =
@@ -108,43 +105,41 @@ Staged<void> ask_gates(const Contract& contract, const GateSubject& subject, boo
                         : "",
                     gate.percent ? " %" : "");
     std::string measured;
+    std::uint64_t whole = subject.rows;
     if (gate.kind == Gate::Kind::row_count) {
       measured = fmt::to_string(subject.rows);
-    } else if (gate.kind == Gate::Kind::error_budget) {
-      std::uint64_t rows = 0;
-      for (const RuleCount& count : *subject.rules) {
-        if (count.rule == gate.id) rows = count.rows;
-      }
-      measured = fmt::to_string(rows);
-    } else if (!is_output) {
-      continue;  // asked of the output, where the rows are
-    } else {
-      const auto value = duck_scalar(subject.connection, query_of(gate));
+    } else if (gate.kind == Gate::Kind::sql) {
+      const auto value = duck_scalar(subject.connection, gate.query);
       if (!value) {
         if (!value.error().of_a_row()) {
           return std::unexpected(failure_of(value.error(), "gate " + gate.id));
         }
         finding.measured = "can not be computed: " + printable(value.error().message, 150);
-        findings.push_back(std::move(finding));
         continue;
       }
       measured = value->value_or("");
+    } else {
+      const RowRule* rule = rule_of(contract, gate);
+      measured = fmt::to_string(rows_of(*subject.rules, rule == nullptr ? gate.id : rule->id));
+      whole = subject.checked;
     }
     Int128 value = 0, low = 0, high = 0;
     if (!exact(measured, value)) {
       finding.measured = measured.empty() ? "no value" : printable(measured);
-      findings.push_back(std::move(finding));
       continue;
     }
-    if (gate.percent) {
-      const std::uint64_t whole =
-          gate.kind == Gate::Kind::error_budget ? subject.counts->read : subject.rows;
-      value = whole == 0 ? 0 : value * 100 / static_cast<Int128>(whole);
+    const bool asked = exact(gate.low, low) && (gate.high.empty() || exact(gate.high, high));
+    if (gate.percent) {  // products are compared: a share need not have an end
+      finding.measured =
+          text_of(whole == 0 ? 0 : value * 100 / static_cast<Int128>(whole)) + " %";
+      const Int128 all = whole == 0 ? 1 : static_cast<Int128>(whole);
+      value = whole == 0 ? 0 : value * 100;
+      low *= all;
+      high *= all;
+    } else {
+      finding.measured = text_of(value);
     }
-    finding.measured = text_of(value) + (gate.percent ? " %" : "");
-    finding.passed = exact(gate.low, low) && (gate.high.empty() || exact(gate.high, high)) &&
-                     holds(gate.op, value, low, high);
-    findings.push_back(std::move(finding));
+    finding.passed = asked && holds(gate.op, value, low, high);
   }
   return {};
 }

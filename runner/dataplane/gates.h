@@ -11,13 +11,16 @@
 namespace daybook {
 
 struct GateSubject {
-  const RowCounts* counts = nullptr;
   const std::vector<RuleCount>* rules = nullptr;
   std::uint64_t rows = 0;                  // of the table the gates look at
-  duckdb_connection connection = nullptr;  // has the view `output`
+  std::uint64_t checked = 0;               // rows the contract's row rules were asked of
+  duckdb_connection connection = nullptr;  // has the view `output`, where a gate is a query
 };
 
-Staged<void> ask_gates(const Contract& contract, const GateSubject& subject, bool is_output,
+// A metric that is a row rule as well (nulls, missing, invalid, duplicates, budgets) is measured by
+// the rows that broke the rule, wherever those went: what the rule set aside counts against the
+// gate.
+Staged<void> ask_gates(const Contract& contract, const GateSubject& subject,
                        std::vector<GateFinding>& findings);
 
 void ask_budget(const std::string& percent, const RowCounts& counts,

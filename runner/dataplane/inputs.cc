@@ -11,6 +11,8 @@
 #include <fstream>
 #include <memory>
 
+#include "runner/dataplane/duck.h"
+
 namespace daybook {
 
 std::string input_name(const std::string& path, const std::string& project) {
@@ -18,9 +20,32 @@ std::string input_name(const std::string& path, const std::string& project) {
                                                              : path;
 }
 
+Staged<void> FixedFile::unchanged() const {
+  struct stat now {};
+  if (::stat(path.c_str(), &now) != 0 || now.st_dev != identity.st_dev ||
+      now.st_ino != identity.st_ino || now.st_size != identity.st_size ||
+      now.st_mtim.tv_sec != identity.st_mtim.tv_sec ||
+      now.st_mtim.tv_nsec != identity.st_mtim.tv_nsec ||
+      now.st_ctim.tv_sec != identity.st_ctim.tv_sec ||
+      now.st_ctim.tv_nsec != identity.st_ctim.tv_nsec) {
+    return no_stage(ErrorClass::transient, "source.changed", "{} changed while it was read",
+                    file.name);
+  }
+  return {};
+}
+
 Staged<InputFile> hash_input(const std::string& path, const std::string& project,
                              StageProgress& progress) {
-  InputFile file;
+  auto fixed = fix_input(path, project, progress);
+  if (!fixed) return std::unexpected(fixed.error());
+  return std::move(fixed->file);
+}
+
+Staged<FixedFile> fix_input(const std::string& path, const std::string& project,
+                            StageProgress& progress) {
+  FixedFile fixed;
+  fixed.path = path;
+  InputFile& file = fixed.file;
   file.name = input_name(path, project);
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) {
@@ -32,9 +57,7 @@ Staged<InputFile> hash_input(const std::string& path, const std::string& project
   }
   const auto closer = [](const int* d) { ::close(*d); };
   const std::unique_ptr<const int, decltype(closer)> guard(&descriptor, closer);
-  struct stat before {
-  }, after{};
-  if (::fstat(descriptor, &before) != 0 || !S_ISREG(before.st_mode)) {
+  if (::fstat(descriptor, &fixed.identity) != 0 || !S_ISREG(fixed.identity.st_mode)) {
     return no_stage(ErrorClass::data, "source.missing", "{} is not a regular file", file.name);
   }
   Sha256 hash;
@@ -51,15 +74,13 @@ Staged<InputFile> hash_input(const std::string& path, const std::string& project
     file.bytes += static_cast<std::uint64_t>(got);
   }
   file.digest = hash.finish();
-  if (::stat(path.c_str(), &after) != 0 || after.st_ino != before.st_ino ||
-      after.st_size != before.st_size || after.st_mtim.tv_sec != before.st_mtim.tv_sec ||
-      after.st_mtim.tv_nsec != before.st_mtim.tv_nsec ||
-      after.st_ctim.tv_sec != before.st_ctim.tv_sec ||
-      after.st_ctim.tv_nsec != before.st_ctim.tv_nsec) {
-    return no_stage(ErrorClass::transient, "source.changed", "{} changed while it was read",
-                    file.name);
-  }
-  return file;
+  if (auto same = fixed.unchanged(); !same) return std::unexpected(same.error());
+  return fixed;
+}
+
+std::string read_parquet_rows(const std::string& path) {
+  return fmt::format("read_parquet({}, file_row_number = true, hive_partitioning = false)",
+                     quote_text(path));
 }
 
 Digest inputs_digest(const std::vector<InputFile>& files, const std::string& column_key,

@@ -1,6 +1,8 @@
 // Inputs as a whole: their digests, and a PostgreSQL query captured as a file.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -16,6 +18,20 @@ std::string input_name(const std::string& path, const std::string& project);
 // SHA-256 and size of a file that does not change meanwhile.
 Staged<InputFile> hash_input(const std::string& path, const std::string& project,
                              StageProgress& progress);
+
+// A file whose bytes are known before they are used: unchanged() says whether they still are what
+// was hashed.
+struct FixedFile {
+  InputFile file;
+  std::string path;
+  struct stat identity {};
+  Staged<void> unchanged() const;
+};
+Staged<FixedFile> fix_input(const std::string& path, const std::string& project,
+                            StageProgress& progress);
+
+// The table function that reads one Parquet source: its columns and file_row_number, from 0.
+std::string read_parquet_rows(const std::string& path);
 
 Digest inputs_digest(const std::vector<InputFile>& files, const std::string& column_key,
                      const std::vector<OverlayRecord>& overlay);

@@ -1,37 +1,46 @@
 #include "runner/dataplane/leaves.h"
 
 #include <cstring>
+#include <string>
 
-#include "ledger/merkle.h"
+#include "ledger/assertion.h"
 
 namespace daybook {
 
+LeafBatch::LeafBatch(std::string_view context) : opening_(std::string(1, '\0').append(context)) {}
+
+void LeafBatch::grow(std::size_t whole) {
+  if (buffer_.size() < whole) buffer_.resize(whole + whole / 2);
+}
+
 char* LeafBatch::room(std::size_t size) {
-  const std::size_t whole = context_.size() + size;
-  if (buffer_.size() < used_ + whole) buffer_.resize(2 * (used_ + whole));
+  DAYBOOK_ASSERT(spans_.empty(), "a batch copies or refers, not both");
+  grow(used_ + size + slack);
   char* at = buffer_.data() + used_;
-  std::memcpy(at, context_.data(), context_.size());
-  used_ += whole;
-  ends_.push_back(used_);
-  return at + context_.size();
+  copies_.push_back({used_, size});
+  used_ += size + slack;
+  return at;
 }
 
 void LeafBatch::add(std::string_view bytes) {
   std::memcpy(room(bytes.size()), bytes.data(), bytes.size());
 }
 
+void LeafBatch::refer(std::string_view bytes) {
+  DAYBOOK_ASSERT(copies_.empty(), "a batch copies or refers, not both");
+  spans_.push_back(bytes_of(bytes));
+}
+
 void LeafBatch::flush(std::vector<Digest>& leaves) {
-  spans_.clear();
-  std::size_t begin = 0;
-  for (const std::size_t end : ends_) {
-    spans_.push_back(std::as_bytes(std::span(buffer_.data() + begin, end - begin)));
-    begin = end;
+  for (const Copy& copy : copies_) {
+    spans_.push_back(bytes_of({buffer_.data() + copy.begin, copy.size}));
   }
   const std::size_t old = leaves.size();
   leaves.resize(old + spans_.size());
-  hash_leaves(spans_, std::span(leaves).subspan(old));
+  sha256_many(opening_, spans_, std::span(leaves).subspan(old));
   used_ = 0;
-  ends_.clear();
+  copies_.clear();
+  spans_.clear();
 }
 
 }  // namespace daybook

@@ -1,11 +1,15 @@
 #include "runner/dataplane/lookup.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "runner/dataplane/csv_splitter.h"
 #include "runner/dataplane/source_parts.h"
+#include "runner/dataplane/typed_parse.h"
 
 namespace daybook {
 namespace {
@@ -27,31 +31,81 @@ std::string read_whole_file(const std::string& path, bool& ok) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-std::int64_t LookupTable::find(std::span<const std::string_view> key) {
+std::int64_t LookupTable::find(std::span<const std::string_view> key) const {
   const auto found = index_.find(joined(key));
   return found == index_.end() ? -1 : found->second;
 }
 
 Staged<void> LookupTable::add(std::vector<std::optional<std::string>> key,
                               std::vector<std::optional<std::string>> values) {
-  std::vector<std::string_view> parts;
-  for (const auto& part : key) {
+  std::vector<std::string> parts;
+  for (auto& part : key) {
     if (!part) return {};  // null equals nothing
-    parts.push_back(*part);
+    memory_ += 2 * part->size() + 64;
+    parts.push_back(std::move(*part));
   }
-  if (!index_.emplace(joined(parts), static_cast<std::int64_t>(rows_.size())).second) {
-    return no_stage(ErrorClass::data, "lookup.duplicate_key", "{}: the key \"{}\" stands twice",
-                    file_.name, printable(parts.empty() ? "" : parts[0]));
-  }
+  for (const auto& value : values) memory_ += sizeof value + (value ? value->size() : 0);
+  memory_ += 128;
+  if (memory_ > memory_max_) return too_large();
+  keys_.push_back(std::move(parts));
   rows_.push_back(std::move(values));
   return {};
 }
 
+Staged<void> LookupTable::too_large() const {
+  return no_stage(ErrorClass::definition, "lookup.too_large",
+                  "{}: the lookup file needs more than the {} MiB that a lookup may take in memory; "
+                  "raise the pipeline's memory limit, or join it in a sql step",
+                  file_.name, memory_max_ >> 20);
+}
+
+Staged<void> LookupTable::index(std::span<const Column> types) {
+  index_.clear();
+  index_.reserve(rows_.size());
+  std::vector<ValueParser> parsers;
+  for (const Column& column : types) {
+    Column plain;
+    plain.type = column.type;
+    parsers.emplace_back(plain);
+  }
+  std::vector<std::string> texts(types.size());
+  std::vector<std::string_view> parts(types.size());
+  for (std::size_t row = 0; row < keys_.size(); ++row) {
+    bool possible = true;
+    for (std::size_t k = 0; k < types.size() && possible; ++k) {
+      parts[k] = keys_[row][k];
+      if (types[k].type.kind == ColumnType::Kind::string) continue;
+      alignas(16) char slot[16] = {};
+      possible = parsers[k].parse(parts[k], slot);
+      if (!possible) break;  // no value of ours is equal to it
+      texts[k] = value_text({slot, nullptr}, types[k].type, 0);
+      parts[k] = texts[k];
+    }
+    if (possible && !index_.emplace(joined(parts), static_cast<std::int64_t>(row)).second) {
+      return no_stage(ErrorClass::data, "lookup.duplicate_key", "{}: the key \"{}\" stands twice",
+                      file_.name, printable(parts.empty() ? "" : parts[0]));
+    }
+  }
+  keys_.clear();
+  keys_.shrink_to_fit();
+  return {};
+}
+
 Staged<LookupTable> LookupTable::load(const step::Lookup& lookup, const std::string& path,
-                                      const std::string& project, duckdb_connection connection) {
+                                      const std::string& project, duckdb_connection connection,
+                                      std::uint64_t memory_bytes) {
   LookupTable table;
+  table.memory_max_ = memory_bytes != 0
+                          ? memory_bytes
+                          : static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
+                                static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) / 4;
   table.file_.name =
       !project.empty() && path.starts_with(project + "/") ? path.substr(project.size() + 1) : path;
+  std::error_code none;
+  const auto size = std::filesystem::file_size(path, none);
+  if (!none && lookup.from.format != FileFormat::parquet && size > table.memory_max_) {
+    return std::unexpected(table.too_large().error());
+  }
   bool readable = false;
   const std::string bytes = read_whole_file(path, readable);
   if (!readable) {
@@ -95,6 +149,8 @@ Staged<LookupTable> LookupTable::load(const step::Lookup& lookup, const std::str
         if (auto added = add(std::move(values)); !added) return std::unexpected(added.error());
       }
     }
+    DuckError error;
+    if (result->failed(error)) return std::unexpected(failure_of(error, "reading a lookup"));
     return table;
   }
 

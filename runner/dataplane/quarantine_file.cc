@@ -1,6 +1,7 @@
 #include "runner/dataplane/quarantine_file.h"
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -32,6 +33,37 @@ void append_json_text(std::string& out, std::string_view text) {
 
 }  // namespace
 
+std::string record_as_json(std::span<const VectorView> values, std::span<const VectorView> lost,
+                           const std::vector<Column>& columns, std::uint32_t row) {
+  using Kind = ColumnType::Kind;
+  std::string out = "{";
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (i != 0) out.push_back(',');
+    append_json_text(out, columns[i].name);
+    out.push_back(':');
+    if (!values[i].valid(row)) {
+      if (lost[i].valid(row)) {
+        append_json_text(out, lost[i].at<Text>(row).view());
+      } else {
+        out += "null";
+      }
+      continue;
+    }
+    const Kind kind = columns[i].type.kind;
+    const std::string text = value_text(values[i], columns[i].type, row);
+    const bool bare = kind != Kind::string && kind != Kind::date && kind != Kind::timestamp &&
+                      kind != Kind::timestamp_tz && kind != Kind::time &&
+                      (kind != Kind::float64 || text.find_first_of("Nn") == std::string::npos);
+    if (bare) {
+      out += text;
+    } else {
+      append_json_text(out, text);
+    }
+  }
+  out.push_back('}');
+  return out;
+}
+
 std::string quarantine_line(const QuarantinedRecord& record) {
   std::string out = fmt::format("{{\"input\":{},\"row\":{},\"offset\":{},", record.input,
                                 record.row, record.byte_offset);
@@ -55,6 +87,21 @@ std::string quarantine_line(const QuarantinedRecord& record) {
   }
   out += "]}\n";
   return out;
+}
+
+std::optional<std::pair<std::uint32_t, std::uint64_t>> quarantine_place(std::string_view line) {
+  constexpr std::string_view input_key = "{\"input\":", row_key = ",\"row\":";
+  std::uint32_t input = 0;
+  std::uint64_t row = 0;
+  if (!line.starts_with(input_key)) return std::nullopt;
+  const char* const end = line.data() + line.size();
+  const auto first = std::from_chars(line.data() + input_key.size(), end, input);
+  line.remove_prefix(static_cast<std::size_t>(first.ptr - line.data()));
+  if (first.ec != std::errc{} || !line.starts_with(row_key)) return std::nullopt;
+  if (std::from_chars(line.data() + row_key.size(), end, row).ec != std::errc{}) {
+    return std::nullopt;
+  }
+  return std::pair{input, row};
 }
 
 void QuarantineWriter::add_line(std::string_view line) {

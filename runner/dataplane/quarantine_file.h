@@ -6,13 +6,25 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <utility>
 
 #include "runner/dataplane/stage.h"
+#include "runner/dataplane/vectors.h"
 
 namespace daybook {
 
+// The bytes of a record whose format has no lines (Parquet): one JSON object, columns in order,
+// numbers and truth values bare, all else text. A value that the contract's type can not hold is
+// the text of what stood in the file: `lost`, null where nothing was lost.
+std::string record_as_json(std::span<const VectorView> values, std::span<const VectorView> lost,
+                           const std::vector<Column>& columns, std::uint32_t row);
+
 std::string quarantine_line(const QuarantinedRecord& record);  // with its LF
+// Input and row of such a line.
+std::optional<std::pair<std::uint32_t, std::uint64_t>> quarantine_place(std::string_view line);
 
 // Appends lines to a file through a buffer.
 class QuarantineWriter {

@@ -64,33 +64,60 @@ bool RecordReader::check_text(std::uint32_t record, std::vector<Violation>& viol
   return violations.empty();
 }
 
-void RecordReader::quarantine(const QuarantinedRecord& bad) {
+// Counts a record that leaves; one that is kept for review goes to the file with its bytes.
+void RecordReader::leave(QuarantinedRecord record, Verdict verdict) {
   ++out_.read;
-  ++out_.quarantined;
-  std::vector<std::string_view> seen;
-  for (const Violation& violation : bad.violations) {
-    if (std::find(seen.begin(), seen.end(), violation.rule) != seen.end()) continue;
-    seen.push_back(violation.rule);
-    ++out_.tally.rows[violation.rule];
+  out_.tally.count(verdict);
+  if (verdict.dropped()) {
+    ++out_.filtered;
+    return;
   }
-  if (out_.quarantine != nullptr) out_.quarantine->add(bad);
-  if (out_.on_quarantined) out_.on_quarantined(bad);
+  ++out_.quarantined;
+  record.violations = std::move(verdict.violations);
+  if (out_.on_quarantined) out_.on_quarantined(record);
+  if (out_.quarantine != nullptr) pending_.push_back(std::move(record));
+}
+
+void RecordReader::write_pending() {
+  std::stable_sort(
+      pending_.begin(), pending_.end(),
+      [](const QuarantinedRecord& a, const QuarantinedRecord& b) { return a.row < b.row; });
+  for (const QuarantinedRecord& record : pending_) out_.quarantine->add(record);
+  pending_.clear();
+}
+
+QuarantinedRecord RecordReader::record_at(std::uint32_t record) const {
+  QuarantinedRecord bad;
+  bad.input = input_;
+  bad.row = number_of(record);
+  bad.byte_offset = offset_of_record_.empty() ? block_offset_ + records_[record].begin
+                                              : offset_of_record_[record];
+  const auto refused = refused_.find(record);
+  bad.bytes = refused == refused_.end() ? record_text(record) : refused->second.first;
+  return bad;
 }
 
 void RecordReader::set_aside(std::uint32_t record, std::vector<Violation> violations) {
-  // Where the source is partitioned by a column, what has no readable key belongs to "unkeyed".
-  if (context_.partition.by_column() && !context_.column_key.empty() &&
-      context_.column_key != PartitionKey::unkeyed) {
-    return;
+  // What has no readable key is of the partition "unkeyed"; a replacement is of the partition whose
+  // record it replaces.
+  const bool ours = replaced(record);
+  if (context_.keys != nullptr && !ours) context_.keys->emplace(PartitionKey::unkeyed);
+  if (!unkeyed_belong() && !ours) return;
+  const auto refused = refused_.find(record);
+  if (refused != refused_.end()) violations = {{"structure", "", refused->second.second}};
+  Verdict verdict;
+  for (Violation& violation : violations) {
+    verdict.add(OnViolation::quarantine, std::move(violation));
   }
-  QuarantinedRecord bad;
-  bad.input = input_;
-  bad.row = row_of_record_.empty() ? block_row_ + record : row_of_record_[record];
-  bad.byte_offset = offset_of_record_.empty() ? block_offset_ + records_[record].begin
-                                              : offset_of_record_[record];
-  bad.bytes = record_text(record);
-  bad.violations = std::move(violations);
-  quarantine(bad);
+  leave(record_at(record), std::move(verdict));
+}
+
+void RecordReader::flush_leaves() {
+  leaf_batch_.flush(out_.leaves);
+  if (out_.on_leaves && !out_.leaves.empty()) {
+    out_.on_leaves(input_, out_.leaves);
+    out_.leaves.clear();
+  }
 }
 
 void RecordReader::oversize(const RecordRange& range) {
@@ -103,19 +130,20 @@ void RecordReader::oversize(const RecordRange& range) {
   const SourceFile& file = context_.parts->files()[range.input];
   if (!read_exactly(file, range.begin, range.begin + kept, bad.bytes.data())) bad.bytes.clear();
   bad.bytes = std::string(without_separator(bad.bytes));
-  bad.violations.push_back({"structure", "",
-                            range.unterminated
-                                ? "a quote is opened and not closed within the record limit"
-                                : fmt::format("is longer than {} MiB", record_bytes_max >> 20)});
+  Verdict verdict;
+  verdict.add(OnViolation::quarantine,
+              {"structure", "",
+               range.unterminated ? "a quote is opened and not closed within the record limit"
+                                  : fmt::format("is longer than {} MiB", record_bytes_max >> 20)});
   if (context_.record_leaves) {
+    input_ = range.input;
     leaf_batch_.add(bad.bytes);
-    leaf_batch_.flush(out_.leaves);
+    flush_leaves();
   }
-  if (context_.partition.by_column() && !context_.column_key.empty() &&
-      context_.column_key != PartitionKey::unkeyed) {
-    return;
-  }
-  quarantine(bad);
+  if (context_.keys != nullptr) context_.keys->emplace(PartitionKey::unkeyed);
+  if (!unkeyed_belong()) return;
+  leave(std::move(bad), std::move(verdict));
+  if (out_.quarantine != nullptr) write_pending();
 }
 
 Staged<bool> RecordReader::load_range_piece() {
@@ -177,30 +205,54 @@ Staged<bool> RecordReader::load_range_piece() {
   return false;
 }
 
-// Puts replacements in place of the records they replace, and drops those that are not exactly one
-// record into quarantine at once.
+std::string RecordReader::not_one_record(const std::string& bytes) const {
+  if (bytes.size() > record_bytes_max) {
+    return fmt::format("the replacement is longer than {} MiB", record_bytes_max >> 20);
+  }
+  std::uint64_t records = 0;
+  if (context_.parts->source().format == FileFormat::csv) {
+    const std::string alone = bytes + "\n";
+    CsvBoundary boundary;
+    advance_boundary(alone.data(), alone.size(), context_.parts->syntax(), SimdPath::portable,
+                     alone.size() + 1, boundary);
+    if (boundary.state == CsvState::quoted) {
+      return "the replacement opens a quote that it does not close";
+    }
+    records = boundary.records;
+  } else {
+    records = 1 + static_cast<std::uint64_t>(std::count(bytes.begin(), bytes.end(), '\n'));
+  }
+  if (records == 1) return {};
+  return fmt::format("the replacement is {} records, not one", records);
+}
+
+// Puts replacements in place of the records they replace. An empty line, which can not be read as
+// fields, stands for a replacement that is not one record.
 void RecordReader::patch() {
   waived_.clear();
   row_of_record_.clear();
   offset_of_record_.clear();
+  refused_.clear();
   if (context_.overlay.empty() || listed_mode_) return;
-  std::vector<std::uint32_t> hit;
-  for (std::uint32_t i = 0; i < records_.size(); ++i) {
-    if (context_.overlay.contains(source_row(input_, block_row_ + i))) hit.push_back(i);
+  bool any = false;
+  for (std::uint32_t i = 0; i < records_.size() && !any; ++i) {
+    any = context_.overlay.contains(source_row(input_, block_row_ + i));
   }
-  if (hit.empty()) return;
+  if (!any) return;
   std::string text;
   std::vector<std::uint64_t> rows, offsets;
   std::vector<std::uint8_t> waived;
-  std::size_t next_hit = 0;
   for (std::uint32_t i = 0; i < records_.size(); ++i) {
     std::string_view bytes = record_text(i);
     bool waive = false;
-    if (next_hit < hit.size() && hit[next_hit] == i) {
-      ++next_hit;
-      const Replacement& replacement = context_.overlay.at(source_row(input_, block_row_ + i));
-      bytes = replacement.bytes;
-      waive = replacement.waive_rules;
+    const auto found = context_.overlay.find(source_row(input_, block_row_ + i));
+    if (found != context_.overlay.end()) {
+      bytes = found->second.bytes;
+      waive = found->second.waive_rules;
+      if (std::string why = not_one_record(found->second.bytes); !why.empty()) {
+        refused_.emplace(i, std::pair{found->second.bytes, std::move(why)});
+        bytes = {};
+      }
     }
     rows.push_back(block_row_ + i);
     offsets.push_back(block_offset_ + records_[i].begin);
@@ -209,43 +261,21 @@ void RecordReader::patch() {
     text.push_back('\n');
   }
   const std::size_t expected = records_.size();
-  const std::vector<char> original(
-      block_->bytes.begin(), block_->bytes.begin() + static_cast<std::ptrdiff_t>(block_->size));
-  const auto load = [&](std::string_view content) {
-    block_->size = content.size();
-    block_->bytes.resize(std::max(block_->bytes.size(), content.size() + padding + 1));
-    std::memcpy(block_->bytes.data(), content.data(), content.size());
-    std::memset(block_->bytes.data() + block_->size, 0, padding);
-    block_->strings.resize(std::max(block_->strings.size(), block_->size + padding));
-    records_.clear();
-    split();
-  };
-  load(text);
-  if (records_.size() != expected) {
-    // A replacement is not one record by itself: replace those by an empty line, which is set
-    // aside.
-    text.clear();
-    for (std::uint32_t i = 0, h = 0; i < expected; ++i) {
-      const auto found = context_.overlay.find(source_row(input_, block_row_ + i));
-      if (h < hit.size() && hit[h] == i) {
-        ++h;
-        const std::string alone = found->second.bytes + "\n";
-        load(alone);
-        if (records_.size() == 1)
-          text += alone;
-        else
-          text += "\n";
-      } else {
-        load(std::string_view(original.data(), original.size()));
-        text += std::string(record_text(i)) + "\n";
-      }
-    }
-    load(text);
-  }
+  load_text(text);
   DAYBOOK_ASSERT(records_.size() == expected, "{} of {}", records_.size(), expected);
   row_of_record_ = std::move(rows);
   offset_of_record_ = std::move(offsets);
   waived_ = std::move(waived);
+}
+
+void RecordReader::load_text(std::string_view text) {
+  block_->size = text.size();
+  block_->bytes.resize(std::max(block_->bytes.size(), text.size() + padding + 1));
+  std::memcpy(block_->bytes.data(), text.data(), text.size());
+  std::memset(block_->bytes.data() + block_->size, 0, padding);
+  block_->strings.resize(std::max(block_->strings.size(), block_->size + padding));
+  records_.clear();
+  split();
 }
 
 Staged<bool> RecordReader::next_block() {
@@ -256,32 +286,30 @@ Staged<bool> RecordReader::next_block() {
   next_ = 0;
   if (listed_mode_) {
     if (listed_done_ || listed_.empty()) return false;
-    // All of one input at a time; each replacement alone decides whether it is one record.
+    // All of one input at a time.
     input_ = input_of(listed_.front().first);
     std::string text;
     row_of_record_.clear();
     offset_of_record_.clear();
     waived_.clear();
+    refused_.clear();
     std::size_t taken = 0;
     for (; taken < listed_.size() && input_of(listed_[taken].first) == input_; ++taken) {
-      std::string alone = listed_[taken].second.bytes + "\n";
-      block_->bytes.assign(alone.begin(), alone.end());
-      block_->bytes.resize(alone.size() + padding);
-      block_->size = alone.size();
-      records_.clear();
-      split();
-      text += records_.size() == 1 ? alone : "\n";
+      const Replacement& replacement = listed_[taken].second;
+      if (std::string why = not_one_record(replacement.bytes); !why.empty()) {
+        refused_.emplace(static_cast<std::uint32_t>(taken),
+                         std::pair{replacement.bytes, std::move(why)});
+      } else {
+        text += replacement.bytes;
+      }
+      text.push_back('\n');
       row_of_record_.push_back(row_of(listed_[taken].first));
       offset_of_record_.push_back(0);
-      waived_.push_back(listed_[taken].second.waive_rules ? 1 : 0);
+      waived_.push_back(replacement.waive_rules ? 1 : 0);
     }
     listed_.erase(listed_.begin(), listed_.begin() + static_cast<std::ptrdiff_t>(taken));
-    records_.clear();
-    block_->bytes.assign(text.begin(), text.end());
-    block_->bytes.resize(text.size() + padding);
-    block_->size = text.size();
-    block_->strings.resize(std::max(block_->strings.size(), block_->size + padding));
-    split();
+    load_text(text);
+    DAYBOOK_ASSERT(records_.size() == taken, "{} of {}", records_.size(), taken);
     return true;
   }
   auto loaded = load_range_piece();
@@ -290,11 +318,8 @@ Staged<bool> RecordReader::next_block() {
   split();
   row_ += records_.size();
   if (context_.record_leaves) {
-    for (std::uint32_t i = 0; i < records_.size(); ++i) {
-      leaf_batch_.add(record_text(i));
-      if (leaf_batch_.size() == 256) leaf_batch_.flush(out_.leaves);
-    }
-    leaf_batch_.flush(out_.leaves);
+    for (std::uint32_t i = 0; i < records_.size(); ++i) leaf_batch_.refer(record_text(i));
+    flush_leaves();
   }
   context_.progress->rows_read += records_.size();
   patch();
@@ -302,6 +327,7 @@ Staged<bool> RecordReader::next_block() {
 }
 
 bool RecordReader::in_partition(std::span<const VectorView> columns, std::uint32_t row) const {
+  if (replaced(chunk_[row])) return true;
   const VectorView& view = columns[context_.partition.column()];
   return context_.partition.key_of(view, row) == context_.column_key;
 }
@@ -318,8 +344,22 @@ Staged<std::uint32_t> RecordReader::read(std::span<const VectorView> columns, So
     faults_.clear();
     notes_.clear();
     hits_.clear();
-    std::uint32_t n = fill(columns);
-    if (n == 0) continue;
+    const std::uint32_t n = fill(columns);
+    if (n == 0) {
+      write_pending();
+      continue;
+    }
+    for (std::uint32_t r = 0; !refused_.empty() && r < n; ++r) {
+      const auto refused = refused_.find(chunk_[r]);
+      if (refused == refused_.end()) continue;
+      notes_.emplace_back(r, std::vector<Violation>{{"structure", "", refused->second.second}});
+    }
+    if (context_.keys != nullptr) {
+      for (std::uint32_t r = 0; r < n; ++r) {
+        context_.keys->insert(
+            context_.partition.key_of(columns[context_.partition.column()], r));
+      }
+    }
     context_.rules->check(columns, n, faults_, hits_);
 
     std::vector<std::uint8_t> drop;  // per row: 1 other partition, 2 set aside
@@ -333,9 +373,6 @@ Staged<std::uint32_t> RecordReader::read(std::span<const VectorView> columns, So
       }
     }
     const bool any_duplicates = !context_.duplicates.empty();
-    const auto number_of = [&](std::uint32_t r) {
-      return row_of_record_.empty() ? block_row_ + chunk_[r] : row_of_record_[chunk_[r]];
-    };
     if (!hits_.empty() || !faults_.empty() || !notes_.empty() || any_duplicates) {
       std::vector<std::uint32_t> suspects;
       for (const RuleHit& hit : hits_) suspects.push_back(hit.row);
@@ -343,7 +380,7 @@ Staged<std::uint32_t> RecordReader::read(std::span<const VectorView> columns, So
       for (const auto& note : notes_) suspects.push_back(note.first);
       if (any_duplicates) {
         for (std::uint32_t r = 0; r < n; ++r) {
-          if (context_.duplicates.contains(source_row(input_, number_of(r)))) suspects.push_back(r);
+          if (context_.duplicates.contains(source_row(input_, number_of(chunk_[r])))) suspects.push_back(r);
         }
       }
       std::sort(suspects.begin(), suspects.end());
@@ -351,47 +388,41 @@ Staged<std::uint32_t> RecordReader::read(std::span<const VectorView> columns, So
       for (const std::uint32_t r : suspects) {
         if (!drop.empty() && drop[r] == 1) continue;
         const bool waived = !waived_.empty() && waived_[chunk_[r]] != 0;
-        std::vector<Violation> violations;
+        Verdict verdict;
         for (const auto& [row, more] : notes_) {
-          if (row == r) violations.insert(violations.end(), more.begin(), more.end());
+          if (row != r) continue;
+          for (const Violation& note : more) verdict.add(OnViolation::quarantine, note);
         }
         for (const TypeFault& fault : faults_) {
           if (fault.row != r) continue;
-          violations.push_back(
+          verdict.add(
+              context_.rules->type_action(fault.column),
               context_.rules->type_violation(fault.column, raw_text(chunk_[r], fault.column)));
         }
-        if (!waived) {
-          std::vector<Violation> warnings;
-          for (const RuleHit& hit : hits_) {
-            if (hit.row != r) continue;
-            const RowRule& rule = context_.rules->rules()[hit.rule];
-            if (rule.on_violation == OnViolation::warn) {
-              ++out_.tally.rows[rule.id + " (warning)"];
-              continue;
-            }
-            if (rule.on_violation == OnViolation::fail_run) out_.tally.fatal.insert(rule.id);
-            violations.push_back(context_.rules->violation(hit, columns));
-          }
-          if (any_duplicates) {
-            const auto found = context_.duplicates.find(source_row(input_, number_of(r)));
-            if (found != context_.duplicates.end()) {
-              violations.insert(violations.end(), found->second.begin(), found->second.end());
+        for (const RuleHit& hit : hits_) {
+          if (hit.row != r) continue;
+          const OnViolation action = context_.rules->rules()[hit.rule].on_violation;
+          if (waived && waivable(action)) continue;
+          verdict.add(action, context_.rules->violation(hit, columns));
+        }
+        if (any_duplicates) {
+          const auto found = context_.duplicates.find(source_row(input_, number_of(chunk_[r])));
+          if (found != context_.duplicates.end()) {
+            for (const auto& [action, violation] : found->second) {
+              if (!waived || !waivable(action)) verdict.add(action, violation);
             }
           }
         }
-        if (violations.empty()) continue;
+        if (verdict.stays()) {
+          out_.tally.count(verdict);
+          continue;
+        }
         mark(r, 2);
         // The key of this row was read, whatever else is wrong with it: it is of this partition.
-        QuarantinedRecord bad;
-        bad.input = input_;
-        bad.row = number_of(r);
-        bad.byte_offset = offset_of_record_.empty() ? block_offset_ + records_[chunk_[r]].begin
-                                                    : offset_of_record_[chunk_[r]];
-        bad.bytes = record_text(chunk_[r]);
-        bad.violations = std::move(violations);
-        quarantine(bad);
+        leave(record_at(chunk_[r]), std::move(verdict));
       }
     }
+    write_pending();
     // Rows that stay close ranks, run by run.
     std::vector<std::pair<std::uint32_t, std::uint32_t>> runs;  // first, one past the last
     std::uint32_t kept = 0;
@@ -399,7 +430,7 @@ Staged<std::uint32_t> RecordReader::read(std::span<const VectorView> columns, So
       if (!drop.empty() && drop[r] != 0) continue;
       if (runs.empty() || runs.back().second != r) runs.emplace_back(r, r);
       runs.back().second = r + 1;
-      rows[kept++] = source_row(input_, number_of(r));
+      rows[kept++] = source_row(input_, number_of(chunk_[r]));
     }
     if (kept != n) {
       for (std::size_t c = 0; c < columns.size(); ++c) {

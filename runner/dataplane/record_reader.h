@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "runner/dataplane/csv_splitter.h"
@@ -47,21 +47,20 @@ struct ReadContext {
   std::string column_key;  // empty: all rows
   std::unordered_map<SourceRow, Replacement> overlay;
   // Rows that a pass before has found to repeat a unique key, with what is said of them.
-  std::unordered_map<SourceRow, std::vector<Violation>> duplicates;
+  std::unordered_map<SourceRow, std::vector<std::pair<OnViolation, Violation>>> duplicates;
+  // Collects the partition keys of all records, wherever a rule would put them; may be null.
+  std::set<std::string>* keys = nullptr;
   StageProgress* progress = nullptr;
   bool record_leaves = true;  // commit to the records; one pass of a stage does
 };
 
-struct RuleTally {
-  std::unordered_map<std::string, std::uint64_t> rows;
-  std::unordered_set<std::string> fatal;  // rules whose violation fails the run
-};
-
 // What reading a part leaves behind.
 struct PartRead {
-  std::uint64_t read = 0, quarantined = 0;
+  std::uint64_t read = 0, quarantined = 0, filtered = 0;
   RuleTally tally;
   std::vector<Digest> leaves;  // of the records, in order
+  // Takes the leaves of one input's next records as they come, where the part is a whole source.
+  std::function<void(std::uint32_t input, std::vector<Digest>& leaves)> on_leaves;
   QuarantineWriter* quarantine = nullptr;
   std::function<void(const QuarantinedRecord&)> on_quarantined;  // beside the file; may be empty
 };
@@ -116,15 +115,33 @@ class RecordReader {
   std::vector<std::pair<std::uint32_t, std::vector<Violation>>> notes_;  // more, by row of chunk
 
  private:
+  // Why the bytes are not one record by themselves; empty where they are.
+  std::string not_one_record(const std::string& bytes) const;
   Staged<bool> next_block();
   Staged<bool> load_range_piece();
   void oversize(const RecordRange& range);
   void patch();
+  void load_text(std::string_view text);
   std::string_view record_text(std::uint32_t record) const {
     return {block_->bytes.data() + records_[record].begin, records_[record].length};
   }
+  std::uint64_t number_of(std::uint32_t record) const {
+    return row_of_record_.empty() ? block_row_ + record : row_of_record_[record];
+  }
+  bool replaced(std::uint32_t record) const {
+    return !context_.overlay.empty() &&
+           context_.overlay.contains(source_row(input_, number_of(record)));
+  }
   bool in_partition(std::span<const VectorView> columns, std::uint32_t row) const;
-  void quarantine(const QuarantinedRecord& bad);
+  // Whether a record without a readable key belongs to the partition at hand.
+  bool unkeyed_belong() const {
+    return !context_.partition.by_column() || context_.column_key.empty() ||
+           context_.column_key == PartitionKey::unkeyed;
+  }
+  QuarantinedRecord record_at(std::uint32_t record) const;
+  void leave(QuarantinedRecord record, Verdict verdict);
+  void write_pending();
+  void flush_leaves();
 
   const SourcePart* part_ = nullptr;
   std::size_t range_ = 0;
@@ -135,6 +152,9 @@ class RecordReader {
   bool listed_mode_ = false, listed_done_ = false;
   std::vector<std::uint8_t> waived_;  // per record of the block, where any is
   std::vector<std::uint64_t> row_of_record_, offset_of_record_;  // only in patched blocks
+  // Replacements that are not one record: an empty line stands for them.
+  std::unordered_map<std::uint32_t, std::pair<std::string, std::string>> refused_;  // bytes, why
+  std::vector<QuarantinedRecord> pending_;  // of this chunk, to be written in source order
   std::vector<RuleHit> hits_;
   LeafBatch leaf_batch_{record_context};
   friend class CsvReader;

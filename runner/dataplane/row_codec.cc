@@ -16,19 +16,33 @@ RowCodec::RowCodec(const std::vector<Column>& columns) {
 
 void RowCodec::encode(std::span<const VectorView> columns, std::span<const std::uint32_t> rows,
                       LeafBatch& batch) const {
+  if (rows.empty()) return;
+  if (rows.back() - rows.front() + 1 == rows.size()) {
+    encode_rows(columns, rows.size(), batch, [first = rows.front()](std::size_t i) {
+      return first + static_cast<std::uint32_t>(i);
+    });
+  } else {
+    encode_rows(columns, rows.size(), batch, [&](std::size_t i) { return rows[i]; });
+  }
+}
+
+// row(i): the i-th of `count` rows.
+template <typename Row>
+void RowCodec::encode_rows(std::span<const VectorView> columns, std::size_t count, LeafBatch& batch,
+                           Row row) const {
   constexpr std::size_t at_once = 64;  // rows whose buffers stay in the nearest cache
   char* row_at[at_once];
   char* text_at[at_once];
   std::uint32_t text_bytes[at_once];
-  for (std::size_t from = 0; from < rows.size(); from += at_once) {
-    const std::size_t n = std::min(at_once, rows.size() - from);
+  for (std::size_t from = 0; from < count; from += at_once) {
+    const std::size_t n = std::min(at_once, count - from);
     std::memset(text_bytes, 0, sizeof text_bytes);
     for (std::size_t c = 0; c < columns.size(); ++c) {
       if (physical_[c] != Physical::text) continue;
       const Text* texts = static_cast<const Text*>(columns[c].data);
       for (std::size_t i = 0; i < n; ++i) {
-        const std::uint32_t row = rows[from + i];
-        if (columns[c].valid(row)) text_bytes[i] += texts[row].length;
+        const std::uint32_t r = row(from + i);
+        if (columns[c].valid(r)) text_bytes[i] += texts[r].length;
       }
     }
     batch.reserve(
@@ -45,13 +59,19 @@ void RowCodec::encode(std::span<const VectorView> columns, std::span<const std::
       };
       const auto put = [&]<std::size_t width>() {
         const char* data = static_cast<const char*>(view.data);
-        for (std::size_t i = 0; i < n; ++i) {
-          const std::uint32_t row = rows[from + i];
-          if (view.valid(row)) {
-            std::memcpy(row_at[i] + at, data + row * width, width);
-          } else {
-            std::memset(row_at[i] + at, 0, width);
-            is_null(i);
+        if (view.validity == nullptr) {
+          for (std::size_t i = 0; i < n; ++i) {
+            std::memcpy(row_at[i] + at, data + row(from + i) * width, width);
+          }
+        } else {
+          for (std::size_t i = 0; i < n; ++i) {
+            const std::uint32_t r = row(from + i);
+            if (view.valid(r)) {
+              std::memcpy(row_at[i] + at, data + r * width, width);
+            } else {
+              std::memset(row_at[i] + at, 0, width);
+              is_null(i);
+            }
           }
         }
         at += width;
@@ -59,12 +79,17 @@ void RowCodec::encode(std::span<const VectorView> columns, std::span<const std::
       if (physical_[c] == Physical::text) {
         const Text* texts = static_cast<const Text*>(view.data);
         for (std::size_t i = 0; i < n; ++i) {
-          const std::uint32_t row = rows[from + i];
+          const std::uint32_t r = row(from + i);
           std::uint32_t length = 0;
-          if (view.valid(row)) {
-            const std::string_view text = texts[row].view();
-            length = texts[row].length;
-            std::memcpy(text_at[i], text.data(), length);
+          if (view.valid(r)) {
+            const char* text = texts[r].view().data();
+            length = texts[r].length;
+            // Into the slack, where the next text is written over it; never into another row.
+            if (length <= 12) {
+              std::memcpy(text_at[i], text, 12);
+            } else {
+              std::memcpy(text_at[i], text, length);
+            }
             text_at[i] += length;
           } else {
             is_null(i);

@@ -1,5 +1,5 @@
 // The canonical bytes of one output row, version 1. A leaf of the output tree is
-// SHA-256(0x00 || "daybook/row/v1\0" || row), where row is
+// SHA-256(0x00 || row_context || row) (leaves.h), where row is
 //
 //   nulls    ceil(columns / 8) bytes; bit c & 7 of byte c / 8 is set where column c is null
 //   fixed    for each column in order: the value, little endian, in the width of its type (1, 2, 4,
@@ -27,6 +27,10 @@ class RowCodec {
               LeafBatch& batch) const;
 
  private:
+  template <typename Row>
+  void encode_rows(std::span<const VectorView> columns, std::size_t count, LeafBatch& batch,
+                   Row row) const;
+
   std::vector<Physical> physical_;
   std::size_t nulls_ = 0, fixed_ = 0;
 };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <limits>
 #include <optional>
 
@@ -158,6 +159,35 @@ struct RuleSet::Compiled {
   std::vector<std::array<char, 16>> raw_values;  // allowed, physical
 };
 
+void Verdict::add(OnViolation action, Violation violation) {
+  switch (action) {
+    case OnViolation::warn: warnings.push_back(std::move(violation.rule)); return;
+    case OnViolation::fail_run: fatal.push_back(violation.rule); [[fallthrough]];
+    case OnViolation::fail_row:
+    case OnViolation::quarantine: kept_for_review = true; [[fallthrough]];
+    case OnViolation::drop_with_record: violations.push_back(std::move(violation));
+  }
+}
+
+void RuleTally::count(const Verdict& verdict) {
+  for (const std::string& rule : verdict.warnings) ++rows[rule + " (warning)"];
+  for (std::size_t i = 0; i < verdict.violations.size(); ++i) {
+    const std::string& rule = verdict.violations[i].rule;
+    bool before = false;
+    for (std::size_t j = 0; j < i; ++j) before |= verdict.violations[j].rule == rule;
+    if (before) continue;
+    ++rows[rule];
+    if (verdict.dropped()) dropping.insert(rule);
+  }
+  fatal.insert(verdict.fatal.begin(), verdict.fatal.end());
+}
+
+void RuleTally::add(const RuleTally& other) {
+  for (const auto& [rule, count] : other.rows) rows[rule] += count;
+  dropping.insert(other.dropping.begin(), other.dropping.end());
+  fatal.insert(other.fatal.begin(), other.fatal.end());
+}
+
 RuleSet::RuleSet(RuleSet&&) noexcept = default;
 RuleSet::~RuleSet() = default;
 
@@ -165,12 +195,16 @@ RuleSet::RuleSet(std::vector<Column> columns, const std::vector<RowRule>& rules)
     : columns_(std::move(columns)) {
   using Kind = RowRule::Kind;
   for (const Column& column : columns_) type_ids_.push_back(column.name + ".type");
+  type_actions_.resize(columns_.size(), OnViolation::quarantine);
   for (const RowRule& rule : rules) {
     const auto found = std::find_if(columns_.begin(), columns_.end(),
                                     [&](const Column& c) { return c.name == rule.column; });
     if (found == columns_.end()) continue;
     const auto column = static_cast<std::uint32_t>(found - columns_.begin());
-    if (rule.kind == Kind::type) type_ids_[column] = rule.id;
+    if (rule.kind == Kind::type) {
+      type_ids_[column] = rule.id;
+      if (rule.on_violation != OnViolation::warn) type_actions_[column] = rule.on_violation;
+    }
     if (rule.kind == Kind::type || rule.kind == Kind::unique || rule.kind == Kind::expression) {
       continue;
     }
@@ -247,6 +281,7 @@ RuleSet::RuleSet(std::vector<Column> columns, const std::vector<RowRule>& rules)
         c.idle = !c.pattern->ok();  // the definition's reader has refused it already
         break;
       }
+      case Kind::not_null_metric:
       case Kind::allowed: {
         c.values = rule.values;
         if (physical == Physical::text) {
@@ -276,6 +311,23 @@ RuleSet::RuleSet(std::vector<Column> columns, const std::vector<RowRule>& rules)
   }
 }
 
+// Values that are there and mean that nothing is: "N/A", -1.
+void RuleSet::missing_texts(const Compiled& c, const VectorView& view, Physical physical,
+                            std::uint32_t n, std::uint32_t rule, std::vector<RuleHit>& hits) const {
+  const std::size_t width = width_of(physical);
+  const char* data = static_cast<const char*>(view.data);
+  for (std::uint32_t r = 0; r < n; ++r) {
+    if (!view.valid(r)) continue;
+    const bool missing =
+        physical == Physical::text
+            ? std::find(c.values.begin(), c.values.end(), view.at<Text>(r).view()) != c.values.end()
+            : std::any_of(c.raw_values.begin(), c.raw_values.end(), [&](const auto& v) {
+                return std::memcmp(v.data(), data + r * width, width) == 0;
+              });
+    if (missing) hits.push_back({r, rule});
+  }
+}
+
 void RuleSet::check(std::span<const VectorView> columns, std::uint32_t n,
                     std::span<const TypeFault> faults, std::vector<RuleHit>& hits) const {
   using Kind = RowRule::Kind;
@@ -294,6 +346,7 @@ void RuleSet::check(std::span<const VectorView> columns, std::uint32_t n,
     switch (rule.kind) {
       case Kind::required:
       case Kind::not_null_metric:
+        if (!c.values.empty()) missing_texts(c, view, physical, n, i, hits);
         if (view.validity == nullptr) break;
         for (std::uint32_t r = 0; r < n; r += 64) {
           std::uint64_t nulls = ~view.validity[r >> 6];

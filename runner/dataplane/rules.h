@@ -7,6 +7,8 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "runner/dataplane/stage.h"
@@ -26,6 +28,33 @@ struct RuleHit {
   std::uint32_t rule = 0;  // index into RuleSet::rules()
 };
 
+// What becomes of one record that broke rules: the gravest of what they ask for. A record that is
+// set aside or dropped leaves; after a warning it stays.
+struct Verdict {
+  std::vector<Violation> violations;  // of the rules that make it leave
+  std::vector<std::string> warnings;  // rules
+  std::vector<std::string> fatal;     // rules that fail the run
+  bool kept_for_review = false;       // some rule asks for more than dropping it
+
+  void add(OnViolation action, Violation violation);
+  bool stays() const { return violations.empty(); }
+  bool dropped() const { return !violations.empty() && !kept_for_review; }
+};
+
+// Released as it is: what a person may say of a rule, and what no one may.
+inline bool waivable(OnViolation action) {
+  return action != OnViolation::fail_row && action != OnViolation::fail_run;
+}
+
+struct RuleTally {
+  std::unordered_map<std::string, std::uint64_t> rows;
+  std::unordered_set<std::string> dropping;  // rules that made records leave without a review
+  std::unordered_set<std::string> fatal;     // rules whose violation fails the run
+
+  void count(const Verdict& verdict);  // one record, once for every rule it broke
+  void add(const RuleTally& other);
+};
+
 class RuleSet {
  public:
   RuleSet(std::vector<Column> columns, const std::vector<RowRule>& rules);
@@ -41,13 +70,18 @@ class RuleSet {
   // What is said of the value that broke the rule.
   Violation violation(const RuleHit& hit, std::span<const VectorView> columns) const;
   Violation type_violation(std::uint32_t column, std::string_view text) const;
+  // A value that does not parse can not stay: a warning about it is a quarantine.
+  OnViolation type_action(std::uint32_t column) const { return type_actions_[column]; }
   const std::vector<Column>& columns() const { return columns_; }
 
  private:
   struct Compiled;
+  void missing_texts(const Compiled& c, const VectorView& view, Physical physical, std::uint32_t n,
+                     std::uint32_t rule, std::vector<RuleHit>& hits) const;
   std::vector<Column> columns_;
   std::vector<RowRule> rules_;
   std::vector<std::string> type_ids_;
+  std::vector<OnViolation> type_actions_;
   std::vector<Compiled> compiled_;
 };
 

@@ -28,15 +28,25 @@ Staged<StageResult> StageJob::finish() {
       result.inputs.push_back(std::move(input));
     }
   } else {
-    for (const std::string& path : files_) {
-      auto input = hash_input(path, pipeline_.project, progress_);
-      if (!input) return std::unexpected(input.error());
-      auto rows =
-          duck_scalar(database_->main(),
-                      fmt::format("SELECT count(*) FROM read_parquet({})", quote_text(path)));
-      if (rows && *rows) input->records = std::stoull(**rows);
-      result.input_bytes += input->bytes;
-      result.inputs.push_back(std::move(*input));
+    for (const FixedFile& fixed : fixed_) {
+      if (auto same = fixed.unchanged(); !same) return std::unexpected(same.error());
+      InputFile input = fixed.file;
+      auto rows = duck_scalar(
+          database_->main(),
+          fmt::format("SELECT count(*) FROM read_parquet({})", quote_text(fixed.path)));
+      if (!rows || !*rows) {
+        return no_stage(ErrorClass::data, "source.malformed", "{}: its records can not be counted",
+                        input.name);
+      }
+      input.records = std::stoull(**rows);
+      // The records of a Parquet file have no bytes of their own: the tree over them is one leaf,
+      // the digest of the file, which binds every row at its number.
+      const Digest leaf = hash_leaf(bytes_of(
+          std::string(record_context) +
+          std::string(reinterpret_cast<const char*>(input.digest.data()), input.digest.size())));
+      input.record_root = leaf;
+      result.input_bytes += input.bytes;
+      result.inputs.push_back(std::move(input));
     }
   }
   for (const LookupTable& lookup : lookups_) result.inputs.push_back(lookup.file());
@@ -59,18 +69,29 @@ Staged<void> StageJob::finish_counts(StageResult& result) {
     counts.read += part.read;
     counts.accepted += part.rows_out;
     counts.quarantined += part.quarantined;
-    for (std::size_t code = 0; code < part.by_status.size(); ++code) {
-      const RowOutcome outcome = query_.statuses[code].outcome;
-      if (outcome == RowOutcome::filtered) counts.filtered += part.by_status[code];
-      if (outcome == RowOutcome::merged) counts.merged += part.by_status[code];
-    }
+    counts.filtered += part.filtered;
+    counts.merged += part.merged;
+    rows_to_output_ += part.rows_to_output;
     for (const auto& [rule, rows] : part.tally.rows) rules[rule] += rows;
+    dropping_.insert(part.tally.dropping.begin(), part.tally.dropping.end());
     fatal.insert(part.tally.fatal.begin(), part.tally.fatal.end());
   }
   if (!fatal.empty()) {
+    // A lookup that finds nothing is about the data of two sources; all else was agreed.
+    const bool lookup = fatal.begin()->starts_with("step ");
     return std::unexpected(stage_failure(
-        ErrorClass::data, "rule",
-        "a record breaks the rule " + *fatal.begin() + ", which fails the run", *fatal.begin()));
+        lookup ? ErrorClass::data : ErrorClass::contract, "rule",
+        fmt::format("{} records break the rule {}, which fails the run", rules[*fatal.begin()],
+                    *fatal.begin()),
+        *fatal.begin()));
+  }
+  // Read to the end, and once: where all records are wanted, as many as the files have.
+  std::uint64_t there = 0;
+  for (const InputFile& input : result.inputs) there += input.records;
+  for (const LookupTable& lookup : lookups_) there -= lookup.file().records;
+  if (request_.column_key.empty() && !request_.overlay_only && counts.read != there) {
+    return no_stage(ErrorClass::internal, "conservation",
+                    "the files have {} records and {} were read", there, counts.read);
   }
   if (counts.read == 0 && !pipeline_.allow_empty && !request_.overlay_only) {
     return no_stage(ErrorClass::data, "source.empty",
@@ -87,7 +108,9 @@ Staged<void> StageJob::finish_counts(StageResult& result) {
             !std::holds_alternative<step::Sql>(step)) {
           continue;
         }
-        rules[fmt::format("step {} {}", i + 1, step_name(step))] += counts.read - known;
+        const std::string name = fmt::format("step {} {}", i + 1, step_name(step));
+        rules[name] += counts.read - known;
+        dropping_.insert(name);
         break;
       }
     }
@@ -104,10 +127,7 @@ Staged<void> StageJob::finish_counts(StageResult& result) {
   for (const auto& [rule, rows] : rules) result.rules.push_back({rule, rows});
   // Quarantined per rule first, then filtered and merged per step.
   std::stable_partition(result.rules.begin(), result.rules.end(), [&](const RuleCount& count) {
-    return std::none_of(query_.statuses.begin(), query_.statuses.end(), [&](const RowStatus& s) {
-      return s.rule == count.rule &&
-             (s.outcome == RowOutcome::filtered || s.outcome == RowOutcome::merged);
-    });
+    return !dropping_.contains(count.rule);
   });
   return {};
 }
@@ -233,6 +253,37 @@ Staged<void> StageJob::merge_current(StageResult& result) {
   return {};
 }
 
+// Queries of the source contract are asked of the records its row rules let pass.
+Staged<void> StageJob::ask_source_gates(StageResult& result) {
+  if (!pipeline_.contract || pipeline_.contract->gates.empty()) return {};
+  const std::vector<Gate>& gates = pipeline_.contract->gates;
+  const GateSubject subject{&result.rules, result.counts.read, result.counts.read,
+                            database_->main()};
+  if (std::none_of(gates.begin(), gates.end(),
+                   [](const Gate& gate) { return gate.kind == Gate::Kind::sql; })) {
+    return ask_gates(*pipeline_.contract, subject, result.gates);
+  }
+  context_.record_leaves = false;
+  StageRun& run = begin_whole();
+  std::string names;
+  for (const Column& column : context_.columns) {
+    names += (names.empty() ? "" : ", ") + quote_name(column.name);
+  }
+  auto done = [&]() -> Staged<void> {
+    if (auto viewed = duck_run(database_->main(),
+                               fmt::format("CREATE OR REPLACE TEMP VIEW output AS SELECT {} FROM {}",
+                                           names, source_relation(run)));
+        !viewed) {
+      return std::unexpected(failure_of(viewed.error(), "opening the source's records"));
+    }
+    return ask_gates(*pipeline_.contract, subject, result.gates);
+  }();
+  if (run.failure) done = std::unexpected(*run.failure);
+  engine_->end(run);
+  context_.record_leaves = true;
+  return done;
+}
+
 Staged<void> StageJob::finish_output(StageResult& result) {
   if (!request_.current_files.empty() && pipeline_.sink.mode == LoadMode::merge &&
       !pipeline_.sink.key.empty()) {
@@ -253,13 +304,7 @@ Staged<void> StageJob::finish_output(StageResult& result) {
   result.output_root = row_tree_.root();
   result.content = content_digest(result.output_root, result.output_rows, result.columns);
 
-  const GateSubject source{&result.counts, &result.rules, result.counts.read, database_->main()};
-  const GateSubject output{&result.counts, &result.rules, result.output_rows, database_->main()};
-  if (pipeline_.contract) {
-    if (auto asked = ask_gates(*pipeline_.contract, source, false, result.gates); !asked) {
-      return asked;
-    }
-  }
+  if (auto asked = ask_source_gates(result); !asked) return asked;
   if (pipeline_.output && !pipeline_.output->gates.empty()) {
     if (auto viewed =
             duck_run(database_->main(), "CREATE OR REPLACE TEMP VIEW output AS SELECT * FROM " +
@@ -267,7 +312,9 @@ Staged<void> StageJob::finish_output(StageResult& result) {
         !viewed) {
       return std::unexpected(failure_of(viewed.error(), "opening the staged rows"));
     }
-    if (auto asked = ask_gates(*pipeline_.output, output, true, result.gates); !asked) return asked;
+    const GateSubject output{&result.rules, result.output_rows, rows_to_output_,
+                             database_->main()};
+    if (auto asked = ask_gates(*pipeline_.output, output, result.gates); !asked) return asked;
   }
   ask_budget(pipeline_.quarantine_budget_percent, result.counts, result.gates);
 

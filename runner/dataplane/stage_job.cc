@@ -1,6 +1,7 @@
 #include "runner/dataplane/stage_job.h"
 
 #include <algorithm>
+#include <fstream>
 #include <thread>
 
 #include "ledger/assertion.h"
@@ -42,7 +43,13 @@ Staged<void> StageJob::open_inputs() {
     files_ = {to.string()};
   }
   if (pipeline_.contract) context_.columns = pipeline_.contract->columns;
-  if (!parquet_source()) {
+  if (parquet_source()) {
+    for (const std::string& path : files_) {
+      auto fixed = fix_input(path, pipeline_.project, progress_);
+      if (!fixed) return std::unexpected(fixed.error());
+      fixed_.push_back(std::move(*fixed));
+    }
+  } else {
     if (source_.format == FileFormat::jsonl && context_.columns.empty()) {
       return no_stage(ErrorClass::definition, "source.contract", "a JSONL source needs a contract");
     }
@@ -67,14 +74,8 @@ Staged<void> StageJob::open_engine() {
   engine_ = std::make_unique<Engine>(context_, lookups_);
   if (auto done = engine_->register_functions(database_->main()); !done) return done;
   if (auto done = database_->lock(limits_); !done) return done;
-  if (parquet_source() && context_.columns.empty()) {
-    auto described = duck_describe(
-        database_->main(), fmt::format("SELECT * FROM read_parquet({})", quote_text(files_.at(0))));
-    if (!described) {
-      return no_stage(ErrorClass::data, "source.malformed", "{}",
-                      printable(described.error().message, 300));
-    }
-    for (const DescribedColumn& column : *described) context_.columns.push_back(column.column);
+  if (parquet_source()) {
+    if (auto matched = match_parquet_columns(); !matched) return matched;
   }
   if (context_.columns.empty()) {
     return no_stage(ErrorClass::data, "source.empty", "{} is empty: it has not even a header",
@@ -96,11 +97,48 @@ Staged<void> StageJob::open_engine() {
                       lookup->from.path);
     }
     auto table = LookupTable::load(*lookup, request_.input.lookup_files[number++],
-                                   pipeline_.project, database_->main());
+                                   pipeline_.project, database_->main(),
+                                   request_.memory_limit_bytes);
     if (!table) return std::unexpected(table.error());
     lookups_.push_back(std::move(*table));
   }
   whole_ = !steps_stream(pipeline_) || parquet_source() || request_.overlay_only;
+  return {};
+}
+
+// Every file has the contract's columns, or those of the first file where there is no contract.
+Staged<void> StageJob::match_parquet_columns() {
+  if (files_.empty()) return no_stage(ErrorClass::data, "source.missing", "the source has no file");
+  for (const std::string& path : files_) {
+    const std::string name = input_name(path, pipeline_.project);
+    auto described =
+        duck_describe(database_->main(), fmt::format("SELECT * EXCLUDE (file_row_number) FROM {}",
+                                                     read_parquet_rows(path)));
+    if (!described) {
+      return no_stage(ErrorClass::data, "source.malformed", "{}: {}", name,
+                      printable(described.error().message, 300));
+    }
+    if (context_.columns.empty()) {
+      for (const DescribedColumn& column : *described) context_.columns.push_back(column.column);
+    }
+    const auto has = [](const auto& list, const std::string& wanted, auto name_of) {
+      return std::any_of(list.begin(), list.end(),
+                         [&](const auto& item) { return name_of(item) == wanted; });
+    };
+    for (const Column& column : context_.columns) {
+      if (!has(*described, column.name, [](const auto& d) { return d.column.name; })) {
+        return no_stage(ErrorClass::contract, "source.columns", "{}: column \"{}\" is missing", name,
+                        column.name);
+      }
+    }
+    for (const DescribedColumn& column : *described) {
+      if (!has(context_.columns, column.column.name, [](const auto& c) { return c.name; })) {
+        return no_stage(ErrorClass::contract, "source.columns",
+                        "{}: column \"{}\" is not in the contract", name,
+                        printable(column.column.name));
+      }
+    }
+  }
   return {};
 }
 
@@ -128,29 +166,53 @@ Staged<void> StageJob::take_overlay() {
   return {};
 }
 
-std::string StageJob::source_relation(const StageRun& run) const {
-  if (!parquet_source()) return fmt::format("daybook_scan(CAST({} AS BIGINT))", run.id);
+// Every record of the files: __src, the columns cast to the contract's types, and for each the text
+// that the cast lost.
+std::string StageJob::parquet_rows(std::string_view condition) const {
   std::string names, casts, lost, files;
   for (const Column& column : context_.columns) {
     const std::string name = quote_name(column.name);
-    names += fmt::format("{}{}", names.empty() ? "" : ", ", name);
-    casts += fmt::format(
-        "TRY_CAST({0} AS {1}) AS {0}, ({0} IS NOT NULL AND TRY_CAST({0} AS {1}) IS "
-        "NULL) AS {2}, ",
+    names += name + ", ";
+    casts += fmt::format(", TRY_CAST({0} AS {1}) AS {0}", name, sql_name(column.type));
+    lost += fmt::format(
+        ", CASE WHEN {0} IS NOT NULL AND TRY_CAST({0} AS {1}) IS NULL THEN CAST({0} AS VARCHAR) "
+        "END AS {2}",
         name, sql_name(column.type), quote_name("__lost " + column.name));
-    lost += ", " + quote_name("__lost " + column.name);
   }
   for (std::size_t i = 0; i < files_.size(); ++i) {
     files += fmt::format(
-        "{}SELECT *, CAST({} AS BIGINT) + file_row_number + 1 AS __src FROM read_parquet({}, "
-        "file_row_number = true)",
-        i == 0 ? "" : " UNION ALL ", source_row(static_cast<std::uint32_t>(i), 0),
-        quote_text(files_[i]));
+        "{}SELECT {}CAST({} AS BIGINT) + file_row_number + 1 AS __src FROM {}",
+        i == 0 ? "" : " UNION ALL ", names, source_row(static_cast<std::uint32_t>(i), 0),
+        read_parquet_rows(files_[i]));
+  }
+  return fmt::format("(SELECT __src{}{} FROM ({}){})", casts, lost, files, condition);
+}
+
+std::string StageJob::source_relation(const StageRun& run) const {
+  if (!parquet_source()) return fmt::format("daybook_scan(CAST({} AS BIGINT))", run.id);
+  std::string names, lost;
+  for (const Column& column : context_.columns) {
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", quote_name(column.name));
+    lost += ", " + quote_name("__lost " + column.name);
   }
   return fmt::format(
       "(SELECT {0}, __src FROM (SELECT {0}, __src, daybook_check(CAST({1} AS BIGINT), __src, "
-      "{0}{2}) AS __good FROM (SELECT {3}__src FROM ({4}))) WHERE __good)",
-      names, run.id, lost, casts, files);
+      "{0}{2}) AS __good FROM {3}) WHERE __good)",
+      names, run.id, lost, parquet_rows(""));
+}
+
+// A run over everything: all parts, or the released records alone.
+StageRun& StageJob::begin_whole() {
+  StageRun& run = engine_->begin(0, true);
+  if (request_.overlay_only) {
+    run.from_list = true;
+    for (const auto& [row, replacement] : context_.overlay) {
+      run.listed.emplace_back(row, replacement);
+    }
+    std::sort(run.listed.begin(), run.listed.end(),
+              [](const auto& a, const auto& b) { return a.first < b.first; });
+  }
+  return run;
 }
 
 StepsOptions StageJob::options_for(const StageRun& run, bool careful, bool taps) const {
@@ -181,7 +243,7 @@ Staged<std::vector<SourceRow>> StageJob::losers_of(const std::string& query) {
 // Unique rules of the source contract: the rows that are good otherwise, and come later.
 Staged<void> StageJob::find_duplicates() {
   if (!pipeline_.contract) return {};
-  std::unordered_map<SourceRow, std::vector<Violation>> found;
+  std::unordered_map<SourceRow, std::vector<std::pair<OnViolation, Violation>>> found;
   for (const RowRule& rule : pipeline_.contract->row_rules) {
     if (rule.kind != RowRule::Kind::unique) continue;
     const std::vector<std::string> key =
@@ -192,14 +254,7 @@ Staged<void> StageJob::find_duplicates() {
       present += (present.empty() ? "" : " AND ") + quote_name(name) + " IS NOT NULL";
     }
     context_.record_leaves = false;
-    StageRun& run = engine_->begin(0, true);
-    if (request_.overlay_only) {
-      run.from_list = true;
-      for (const auto& [row, replacement] : context_.overlay)
-        run.listed.emplace_back(row, replacement);
-      std::sort(run.listed.begin(), run.listed.end(),
-                [](const auto& a, const auto& b) { return a.first < b.first; });
-    }
+    StageRun& run = begin_whole();
     auto rows = losers_of(fmt::format(
         "SELECT __src FROM (SELECT __src, row_number() OVER (PARTITION BY {} ORDER BY __src) AS "
         "__n FROM {} WHERE {}) WHERE __n > 1 ORDER BY __src",
@@ -210,7 +265,9 @@ Staged<void> StageJob::find_duplicates() {
     if (failure) return std::unexpected(*failure);
     if (!rows) return std::unexpected(rows.error());
     for (const SourceRow row : *rows) {
-      found[row].push_back({rule.id, rule.column, "repeats the key of an earlier record"});
+      found[row].emplace_back(
+          rule.on_violation,
+          Violation{rule.id, rule.column, "repeats the key of an earlier record"});
     }
   }
   context_.duplicates = std::move(found);
@@ -222,19 +279,12 @@ Staged<void> StageJob::find_losers() {
   for (std::size_t pass = 0;; ++pass) {
     bool careful = false;
     for (;;) {
-      StageRun& run = engine_->begin(0, true);
-      if (request_.overlay_only) {
-        run.from_list = true;
-        for (const auto& [row, replacement] : context_.overlay) {
-          run.listed.emplace_back(row, replacement);
-        }
-        std::sort(run.listed.begin(), run.listed.end(),
-                  [](const auto& a, const auto& b) { return a.first < b.first; });
-      }
+      StageRun& run = begin_whole();
       auto query = build_steps(pipeline_, options_for(run, careful, false), database_->main());
       if (!query) return std::unexpected(query.error());
       if (pass == 0) {
-        engine_->set_output(*query, pipeline_.output ? &*pipeline_.output : nullptr);
+        const Contract* output = pipeline_.output ? &*pipeline_.output : nullptr;
+        if (auto set = engine_->set_output(*query, output); !set) return set;
         query_ = *query;
       }
       if (pass >= query->passes.size()) {
@@ -260,19 +310,12 @@ Staged<void> StageJob::find_losers() {
 
 Staged<bool> StageJob::try_part(std::size_t part, bool careful, duckdb_connection connection,
                                 PartDone& done) {
-  StageRun& run = engine_->begin(part, whole_);
+  StageRun& run = whole_ ? begin_whole() : engine_->begin(part, false);
   struct Ender {
     Engine& engine;
     StageRun& run;
     ~Ender() { engine.end(run); }
   } const ender{*engine_, run};
-  if (request_.overlay_only) {
-    run.from_list = true;
-    for (const auto& [row, replacement] : context_.overlay)
-      run.listed.emplace_back(row, replacement);
-    std::sort(run.listed.begin(), run.listed.end(),
-              [](const auto& a, const auto& b) { return a.first < b.first; });
-  }
   if (!whole_) {  // exact sizes: these are the largest things a part holds
     std::size_t rows = 0;
     const auto planned = parts_->part(part);
@@ -281,6 +324,12 @@ Staged<bool> StageJob::try_part(std::size_t part, bool careful, duckdb_connectio
     }
     run.read.leaves.reserve(rows);
     run.leaves.reserve(rows);
+  } else {  // nothing grows with the source
+    run.read.on_leaves = [&done](std::uint32_t input, std::vector<Digest>& leaves) {
+      if (done.record_trees.size() <= input) done.record_trees.resize(input + 1);
+      done.record_trees[input].append(leaves);
+    };
+    run.on_leaves = [&done](std::vector<Digest>& leaves) { done.row_tree.append(leaves); };
   }
   run.quarantine = std::make_unique<QuarantineWriter>(request_.directory /
                                                       fmt::format("set-aside-{:05}.jsonl", part));
@@ -302,22 +351,83 @@ Staged<bool> StageJob::try_part(std::size_t part, bool careful, duckdb_connectio
     return std::unexpected(failure_of(copied.error(), "the steps"));
   }
   if (run.failure) return std::unexpected(*run.failure);
+  // Whatever the optimiser made of the query: every row that was read went through it once.
+  const std::uint64_t left = run.read.quarantined + run.read.filtered;
+  if (run.rows_tapped + left != run.read.read) {
+    return no_stage(ErrorClass::internal, "conservation",
+                    "{} records were read, {} left at once and {} went into the steps",
+                    run.read.read, left, run.rows_tapped);
+  }
   if (auto written = write_quarantine_of(run, done); !written) {
     return std::unexpected(written.error());
   }
   done.read = run.read.read;
   done.quarantined = run.read.quarantined + run.set_aside.size();
+  done.filtered = run.read.filtered + run.filtered;
+  done.merged = run.merged;
   done.rows_out = run.rows_out;
-  done.by_status = std::move(run.by_status);
+  done.rows_to_output = run.rows_to_output;
   done.record_leaves = std::move(run.read.leaves);
   done.row_leaves = std::move(run.leaves);
   done.tally = std::move(run.tally);
-  for (const auto& [rule, rows] : run.read.tally.rows) done.tally.rows[rule] += rows;
-  done.tally.fatal.insert(run.read.tally.fatal.begin(), run.read.tally.fatal.end());
+  done.tally.add(run.read.tally);
   return true;
 }
 
-// The reader's set-asides are in order already; those of the steps are put between them.
+// The records behind rows that the steps set aside; `rows` is in order.
+Staged<std::vector<QuarantinedRecord>> StageJob::records_of(const std::vector<SetAside>& rows) {
+  std::vector<QuarantinedRecord> records;
+  RecordFinder finder(context_);
+  std::vector<SourceRow> wanted;
+  for (const SetAside& aside : rows) {
+    QuarantinedRecord record;
+    record.violations = aside.violations;
+    if (aside.row >= derived_rows) {  // made by a query: of no one record
+      record.row = static_cast<std::uint64_t>(aside.row - derived_rows);
+      record.bytes = aside.bytes;
+    } else {
+      record.input = input_of(aside.row);
+      record.row = row_of(aside.row);
+      if (parquet_source()) {
+        wanted.push_back(aside.row);
+      } else {
+        auto found = finder.find(aside.row);
+        if (!found) return std::unexpected(found.error());
+        record.byte_offset = found->offset;
+        record.bytes = std::move(found->bytes);
+      }
+    }
+    records.push_back(std::move(record));
+  }
+  if (wanted.empty()) return records;
+  const std::size_t list = engine_->losers().size();
+  engine_->add_losers(wanted);
+  auto result = duck_query(
+      database_->main(),
+      fmt::format("SELECT * FROM {} ORDER BY __src",
+                  parquet_rows(fmt::format(" WHERE daybook_loser({}, __src)", list))));
+  if (!result) return std::unexpected(failure_of(result.error(), "reading what is set aside"));
+  std::vector<VectorView> views;
+  std::size_t next = 0;
+  while (const std::uint32_t n = result->next(views)) {
+    const std::span<const VectorView> all(views);
+    const std::size_t count = context_.columns.size();
+    for (std::uint32_t r = 0; r < n; ++r) {
+      const SourceRow row = views[0].at<std::int64_t>(r);
+      while (next < records.size() && rows[next].row < row) ++next;
+      for (std::size_t i = next; i < records.size() && rows[i].row == row; ++i) {
+        records[i].bytes =
+            record_as_json(all.subspan(1, count), all.subspan(1 + count), context_.columns, r);
+      }
+    }
+  }
+  DuckError error;
+  if (result->failed(error)) return std::unexpected(failure_of(error, "reading what is set aside"));
+  return records;
+}
+
+// The reader's set-asides are in order already; those of the steps are put between them, line by
+// line.
 Staged<void> StageJob::write_quarantine_of(StageRun& run, PartDone& done) {
   const auto io = [](const Error& error) {
     return std::unexpected(stage_failure(ErrorClass::transient, "io", error.detail));
@@ -327,29 +437,23 @@ Staged<void> StageJob::write_quarantine_of(StageRun& run, PartDone& done) {
   if (run.set_aside.empty()) return {};
   std::stable_sort(run.set_aside.begin(), run.set_aside.end(),
                    [](const SetAside& a, const SetAside& b) { return a.row < b.row; });
-  auto earlier = read_quarantine(done.quarantine);
-  if (!earlier) return io(earlier.error());
+  auto records = records_of(run.set_aside);
+  if (!records) return std::unexpected(records.error());
+  std::ifstream earlier;
+  if (!done.quarantine.empty()) earlier.open(done.quarantine, std::ios::binary);
   QuarantineWriter writer(run.quarantine->path().string() + ".all");
-  RecordFinder finder(context_);
-  std::size_t next = 0;
-  for (const SetAside& aside : run.set_aside) {
-    while (next < earlier->size() &&
-           source_row((*earlier)[next].input, (*earlier)[next].row) < aside.row) {
-      writer.add((*earlier)[next++]);
+  std::string line;
+  bool more = !done.quarantine.empty() && std::getline(earlier, line);
+  for (std::size_t i = 0; i < records->size(); ++i) {
+    while (more) {
+      const auto place = quarantine_place(line);
+      if (place && source_row(place->first, place->second) >= run.set_aside[i].row) break;
+      writer.add_line(line + "\n");
+      more = static_cast<bool>(std::getline(earlier, line));
     }
-    auto found = finder.find(aside.row);
-    if (!found) return std::unexpected(found.error());
-    QuarantinedRecord record;
-    const bool derived = aside.row >= (SourceRow{1} << 62);
-    record.input = derived ? 0 : input_of(aside.row);
-    record.row =
-        derived ? static_cast<std::uint64_t>(aside.row - (SourceRow{1} << 62)) : row_of(aside.row);
-    record.byte_offset = found->offset;
-    record.bytes = std::move(found->bytes);
-    record.violations = aside.violations;
-    writer.add(record);
+    writer.add((*records)[i]);
   }
-  while (next < earlier->size()) writer.add((*earlier)[next++]);
+  for (; more; more = static_cast<bool>(std::getline(earlier, line))) writer.add_line(line + "\n");
   if (auto closed = writer.close(); !closed) return io(closed.error());
   std::error_code ignored;
   std::filesystem::remove(done.quarantine, ignored);
@@ -367,29 +471,34 @@ Staged<StageJob::PartDone> StageJob::run_part(std::size_t part, duckdb_connectio
   return no_stage(ErrorClass::internal, "expression", "a part can not be computed");
 }
 
+void StageJob::add_leaves(std::size_t index, PartDone& part) {
+  std::span<const Digest> leaves(part.record_leaves);
+  const auto planned = parts_->part(index);
+  if (planned && *planned != nullptr) {
+    record_trees_.resize(parts_->files().size());
+    for (const RecordRange& range : (*planned)->ranges) {
+      const auto count = std::min<std::size_t>(range.rows, leaves.size());
+      record_trees_[range.input].append(leaves.first(count));
+      leaves = leaves.subspan(count);
+    }
+  }
+  row_tree_.append(part.row_leaves);
+  part.record_leaves = {};
+  part.row_leaves = {};
+}
+
 void StageJob::commit(std::size_t index, PartDone done) {
   const std::lock_guard lock(mutex_);
   waiting_.emplace(index, std::move(done));
   for (auto next = waiting_.find(committed_); next != waiting_.end();
        next = waiting_.find(committed_)) {
     PartDone& part = next->second;
-    std::span<const Digest> leaves(part.record_leaves);
-    if (!leaves.empty()) {
-      record_trees_.resize(parts_->files().size());
-      for (std::size_t i = whole_ ? 0 : committed_;; ++i) {
-        const auto planned = parts_->part(i);
-        if (!planned || *planned == nullptr) break;
-        for (const RecordRange& range : (*planned)->ranges) {
-          const auto count = std::min<std::size_t>(range.rows, leaves.size());
-          record_trees_[range.input].append(leaves.first(count));
-          leaves = leaves.subspan(count);
-        }
-        if (!whole_) break;
-      }
+    if (whole_) {
+      record_trees_ = std::move(part.record_trees);
+      row_tree_ = std::move(part.row_tree);
+    } else {
+      add_leaves(committed_, part);
     }
-    row_tree_.append(part.row_leaves);
-    part.record_leaves = {};
-    part.row_leaves = {};
     rows_out_ += part.rows_out;
     done_.push_back(std::move(part));
     waiting_.erase(next);

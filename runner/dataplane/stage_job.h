@@ -5,9 +5,11 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <set>
 
 #include "ledger/merkle.h"
 #include "runner/dataplane/engine.h"
+#include "runner/dataplane/inputs.h"
 #include "runner/dataplane/stage.h"
 
 namespace daybook {
@@ -20,16 +22,19 @@ class StageJob {
 
  private:
   struct PartDone {
-    std::uint64_t read = 0, rows_out = 0;
+    std::uint64_t read = 0, rows_out = 0, rows_to_output = 0;
+    std::uint64_t quarantined = 0, filtered = 0, merged = 0;
     std::vector<Digest> record_leaves, row_leaves;
-    std::vector<std::uint64_t> by_status;
-    std::uint64_t quarantined = 0;
+    // Instead of the leaves, where one part is the whole source.
+    std::vector<Frontier> record_trees;
+    Frontier row_tree;
     RuleTally tally;
     std::filesystem::path file, quarantine;
   };
 
   Staged<void> open_inputs();
   Staged<void> open_engine();
+  Staged<void> match_parquet_columns();
   Staged<void> take_overlay();
   Staged<void> find_duplicates();
   Staged<void> find_losers();
@@ -38,7 +43,11 @@ class StageJob {
   Staged<bool> try_part(std::size_t part, bool careful, duckdb_connection connection,
                         PartDone& done);
   Staged<void> write_quarantine_of(StageRun& run, PartDone& done);
+  Staged<std::vector<QuarantinedRecord>> records_of(const std::vector<SetAside>& rows);
+  StageRun& begin_whole();
+  Staged<void> ask_source_gates(StageResult& result);
   void commit(std::size_t index, PartDone done);
+  void add_leaves(std::size_t index, PartDone& part);
   Staged<StageResult> finish();
   Staged<void> finish_counts(StageResult& result);
   Staged<void> finish_quarantine(StageResult& result);
@@ -48,12 +57,14 @@ class StageJob {
   std::string source_relation(const StageRun& run) const;
   StepsOptions options_for(const StageRun& run, bool careful, bool taps) const;
   bool parquet_source() const;
+  std::string parquet_rows(std::string_view condition) const;
 
   const StageRequest& request_;
   const Pipeline& pipeline_;
   StageProgress& progress_;
   FileSource source_;
   std::vector<std::string> files_;
+  std::vector<FixedFile> fixed_;  // Parquet files as they were before they were read
   std::unique_ptr<SourceParts> parts_;
   ReadContext context_;
   std::vector<LookupTable> lookups_;
@@ -70,7 +81,8 @@ class StageJob {
   std::vector<Frontier> record_trees_;
   Frontier row_tree_;
   std::vector<PartDone> done_;  // without leaves
-  std::uint64_t rows_out_ = 0;
+  std::uint64_t rows_out_ = 0, rows_to_output_ = 0;
+  std::set<std::string> dropping_;  // rules and steps whose rows are gone without a review
 };
 
 }  // namespace daybook

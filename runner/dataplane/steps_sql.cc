@@ -1,6 +1,9 @@
 #include "runner/dataplane/steps_sql.h"
 
 #include <algorithm>
+#include <set>
+
+#include "runner/dataplane/rules.h"
 
 namespace daybook {
 namespace {
@@ -17,11 +20,13 @@ class StepsBuilder {
   }
 
   Staged<StepsQuery> build() {
-    if (pipeline_.contract) expression_rules(*pipeline_.contract);
+    if (pipeline_.contract) expression_rules(*pipeline_.contract, false);
+    check_names();
     for (std::size_t i = 0; i < pipeline_.steps.size() && !failure_; ++i) {
       step_ = fmt::format("step {} {}", i + 1, step_name(pipeline_.steps[i]));
       index_ = i;
       std::visit([this](const auto& step) { add(step); }, pipeline_.steps[i]);
+      check_names();
     }
     if (!failure_) output();
     if (failure_) return std::unexpected(*failure_);
@@ -49,6 +54,25 @@ class StepsBuilder {
     return static_cast<std::int32_t>(query_.statuses.size() - 1);
   }
 
+  // DuckDB's names know no upper and lower case, and two underscores begin ours.
+  void check_names() {
+    std::set<std::string> seen;
+    for (const std::string& name : names_) {
+      std::string lower = name;
+      std::transform(lower.begin(), lower.end(), lower.begin(),
+                     [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+      if (!lower.empty() && !lower.starts_with("__") && seen.insert(lower).second) continue;
+      if (failure_) return;
+      failure_ = stage_failure(
+          ErrorClass::definition, "columns.names",
+          fmt::format("{}: the column name \"{}\" {}", step_.empty() ? "the source" : step_,
+                      printable(name),
+                      lower.empty()                ? "is empty"
+                      : lower.starts_with("__") ? "begins with two underscores"
+                                                : "stands twice, upper and lower case being one"));
+    }
+  }
+
   void leave_where(const std::string& condition, std::int32_t code) {
     from_ = fmt::format(
         "(SELECT {}, __src, CASE WHEN __s <> 0 THEN __s WHEN {} THEN {} ELSE 0 END AS __s{} FROM "
@@ -56,39 +80,59 @@ class StepsBuilder {
         data_columns(), condition, code, extras(), from_);
   }
 
-  // The value of an expression, to be used one level up. Careful: rows on which it fails leave.
-  std::string value_of(const std::string& sql, const std::string& column) {
-    const auto code = status(RowOutcome::quarantined, step_, column,
-                             "an expression can not be computed for this record");
-    if (!options_.careful) return "(" + sql + ")";
-    from_ =
-        fmt::format("(SELECT {}, {}, CASE WHEN __s = 0 THEN TRY({{'v': {}}}) END AS __t FROM {})",
-                    data_columns(), hidden(), sql, from_);
+  struct NewValue {
+    std::string column, sql;
+  };
+  // The values of one step's expressions, to be used one level up; all see the columns as they are
+  // now. Careful: rows on which one of them fails leave.
+  std::vector<std::string> values_of(const std::vector<NewValue>& wanted) {
+    std::vector<std::string> values;
+    std::vector<std::int32_t> codes;
+    for (const NewValue& value : wanted) {
+      codes.push_back(status(RowOutcome::quarantined, step_, value.column,
+                             "an expression can not be computed for this record"));
+      values.push_back("(" + value.sql + ")");
+    }
+    if (!options_.careful || wanted.empty()) return values;
+    std::string tried, failed, taken;
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      tried += fmt::format(", CASE WHEN __s = 0 THEN TRY({{'v': {}}}) END AS __t{}", wanted[i].sql, i);
+      failed += fmt::format(" WHEN __t{} IS NULL THEN {}", i, codes[i]);
+      taken += fmt::format(", __t{0}.v AS __v{0}", i);
+      values[i] = fmt::format("__v{}", i);
+    }
+    from_ = fmt::format("(SELECT {}, {}{} FROM {})", data_columns(), hidden(), tried, from_);
     from_ = fmt::format(
-        "(SELECT {}, __src, CASE WHEN __s = 0 AND __t IS NULL THEN {} ELSE __s END AS __s{}, __t.v "
-        "AS __v FROM {})",
-        data_columns(), code, extras(), from_);
-    return "__v";
+        "(SELECT {}, __src, CASE WHEN __s <> 0 THEN __s{} ELSE 0 END AS __s{}{} FROM {})",
+        data_columns(), failed, extras(), taken, from_);
+    return values;
+  }
+  std::string value_of(const std::string& sql, const std::string& column) {
+    return values_of({{column, sql}})[0];
   }
   std::string truth_of(const std::string& sql) {
     return value_of(fmt::format("CAST(({}) AS BOOLEAN)", sql), "");
   }
 
-  void set_column(const std::string& name, const std::string& value) {
+  // Replaces columns where they stand and adds the others at the end, all at once.
+  void set_columns(const std::vector<NewValue>& set) {
     std::string list;
-    bool found = false;
-    for (const std::string& existing : names_) {
-      list += list.empty() ? "" : ", ";
-      if (existing == name) {
-        list += value + " AS " + quote_name(name);
-        found = true;
-      } else {
-        list += quote_name(existing);
-      }
-    }
-    if (!found) {
-      list += (list.empty() ? "" : ", ") + value + " AS " + quote_name(name);
-      names_.push_back(name);
+    const auto item = [&](const std::string& value, const std::string& name) {
+      list += fmt::format("{}{}{}{}", list.empty() ? "" : ", ", value, value.empty() ? "" : " AS ",
+                          quote_name(name));
+    };
+    const auto value_for = [&](const std::string& name) {
+      const auto found = std::find_if(set.begin(), set.end(),
+                                      [&](const NewValue& v) { return v.column == name; });
+      return found == set.end() ? std::string() : found->sql;
+    };
+    for (const std::string& existing : names_) item(value_for(existing), existing);
+    const std::size_t before = names_.size();
+    for (const NewValue& value : set) {
+      const auto end = names_.begin() + static_cast<std::ptrdiff_t>(before);
+      if (std::find(names_.begin(), end, value.column) != end) continue;
+      item(value.sql, value.column);
+      names_.push_back(value.column);
     }
     from_ = fmt::format("(SELECT {}, {} FROM {})", list, hidden(), from_);
   }
@@ -101,33 +145,33 @@ class StepsBuilder {
     query_.taps.back().extras.push_back(std::move(extra));
   }
 
-  void expression_rules(const Contract& contract) {
-    const std::size_t first = query_.taps.back().extras.size();
-    bool fatal = false;
+  void expression_rules(const Contract& contract, bool of_output) {
+    std::string any;
     for (const RowRule& rule : contract.row_rules) {
       if (rule.kind != RowRule::Kind::expression) continue;
       step_ = rule.id;
       std::string broken = fmt::format("coalesce(NOT {}, false)", truth_of(rule.text));
-      if (options_.has_waived) broken += " AND NOT daybook_waived(__src)";
-      const bool warning = rule.on_violation == OnViolation::warn;
-      fatal |= rule.on_violation == OnViolation::fail_run;
-      add_extra(broken, {rule.id, rule.column, "is not true: " + rule.text, warning});
-    }
-    std::string any;
-    for (std::size_t i = first; i < query_.taps.back().extras.size(); ++i) {
-      if (query_.taps.back().extras[i].warning) continue;
-      any += fmt::format("{}__x{}", any.empty() ? "" : " OR ", i);
+      if (options_.has_waived && waivable(rule.on_violation)) {
+        broken += " AND NOT daybook_waived(__src)";
+      }
+      if (rule.on_violation != OnViolation::warn) {
+        any += fmt::format("{}__x{}", any.empty() ? "" : " OR ", query_.taps.back().extras.size());
+      }
+      add_extra(broken, {rule.id, rule.column, "is not true: " + rule.text, rule.on_violation});
     }
     if (any.empty()) return;
-    const auto code = status(fatal ? RowOutcome::fails_run : RowOutcome::quarantined, "expression");
+    const auto code = status(RowOutcome::quarantined, "expression");
     query_.statuses.back().expression_rules = true;
+    query_.statuses.back().of_output = of_output;
     leave_where("(" + any + ")", code);
   }
 
   void add(const step::Derive& derive) {
-    for (const auto& [name, expression] : derive.columns) {
-      set_column(name, value_of(expression.sql, name));
-    }
+    std::vector<NewValue> set;
+    for (const auto& [name, expression] : derive.columns) set.push_back({name, expression.sql});
+    const std::vector<std::string> values = values_of(set);
+    for (std::size_t i = 0; i < set.size(); ++i) set[i].sql = values[i];
+    set_columns(set);
   }
   void add(const step::Filter& filter) {
     const std::string keep = truth_of(filter.keep.sql);
@@ -156,10 +200,12 @@ class StepsBuilder {
       order = fmt::format("{} {} NULLS LAST, {}", value_of(dedupe.order_by->sql, ""),
                           last ? "DESC" : "ASC", order);
     }
-    key_pass(dedupe.key, order, "", status(RowOutcome::merged, step_));
+    const auto code = status(RowOutcome::merged, step_);
+    leave_where(key_pass(dedupe.key, order, "", code), code);
   }
 
-  void key_pass(const std::vector<std::string>& key, const std::string& order,
+  // Adds a pass over the keys; gives the condition that holds for the rows it will have found.
+  std::string key_pass(const std::vector<std::string>& key, const std::string& order,
                 const std::string& condition, std::int32_t code) {
     std::string keys;
     for (const std::string& name : key) keys += (keys.empty() ? "" : ", ") + quote_name(name);
@@ -169,14 +215,32 @@ class StepsBuilder {
                      "{}) AS __n FROM {} WHERE __s = 0{}) WHERE __n > 1 ORDER BY __src",
                      keys, order, from_, condition),
          code});
-    leave_where(fmt::format("daybook_loser({}, __src)", number), code);
+    return fmt::format("daybook_loser({}, __src)", number);
+  }
+  static RowOutcome outcome_of(OnViolation action) {
+    return action == OnViolation::drop_with_record ? RowOutcome::dropped
+           : action == OnViolation::fail_run       ? RowOutcome::fails_run
+                                                   : RowOutcome::quarantined;
   }
 
   void add(const step::Lookup& lookup) {
-    std::string keys;
+    std::string ours_list, keys;
     for (const auto& [ours, theirs] : lookup.on) {
-      keys += fmt::format(", CAST({} AS VARCHAR)", quote_name(ours));
+      ours_list += (ours_list.empty() ? "" : ", ") + quote_name(ours);
     }
+    auto described = duck_describe(connection_, fmt::format("SELECT {} FROM {}", ours_list, from_));
+    if (!described) {
+      failure_ = failure_of(described.error(), step_);
+      return;
+    }
+    LookupKeys types;
+    for (const DescribedColumn& have : *described) {
+      const std::string name = quote_name(have.column.name);
+      keys += have.cast ? fmt::format(", TRY_CAST({} AS {})", name, sql_name(have.column.type))
+                        : ", " + name;
+      types.push_back(have.column);
+    }
+    query_.lookups.push_back(std::move(types));
     from_ = fmt::format("(SELECT {}, {}, daybook_find({}{}) AS __f FROM {})", data_columns(),
                         hidden(), lookups_, keys, from_);
     std::string list = data_columns();
@@ -204,6 +268,7 @@ class StepsBuilder {
   }
 
   void add(const step::Mask& mask) {
+    std::vector<NewValue> set;
     for (const std::string& name : mask.columns) {
       const std::string column = quote_name(name);
       const std::string text = fmt::format("CAST({} AS VARCHAR)", column);
@@ -223,12 +288,13 @@ class StepsBuilder {
           value = fmt::format("CASE WHEN false THEN {} END", column);
           break;
       }
-      set_column(name, value);
+      set.push_back({name, value});
     }
+    set_columns(set);
   }
   void add(const step::Flag& flag) {
     const std::string when = truth_of(flag.when.sql);
-    set_column(flag.column, fmt::format("coalesce({}, false)", when));
+    set_columns({{flag.column, fmt::format("coalesce({}, false)", when)}});
   }
   void add(const step::Assert& check) {
     const std::string that = truth_of(check.that.sql);
@@ -236,7 +302,7 @@ class StepsBuilder {
     const std::string message = "is not true: " + check.that.sql;
     if (check.otherwise == step::Assert::Else::warn) {
       // value_of's column does not outlive the next level; the extra is made at once.
-      add_extra(broken, {check.name, "", message, true});
+      add_extra(broken, {check.name, "", message, OnViolation::warn});
       return;
     }
     leave_where(broken,
@@ -288,7 +354,7 @@ class StepsBuilder {
     query_.streams = false;
     const std::string rows = counted();
     query_.taps.emplace_back();
-    const std::string body = fmt::format("WITH input AS (SELECT {} FROM {}) SELECT * FROM ({})",
+    const std::string body = fmt::format("WITH input AS MATERIALIZED (SELECT {} FROM {}) SELECT * FROM ({})",
                                          data_columns(), rows, sql.query);
     auto described = duck_describe(connection_, body);
     if (!described) {
@@ -354,6 +420,7 @@ class StepsBuilder {
       const auto code =
           status(RowOutcome::quarantined, name + ".type", name,
                  fmt::format("does not fit the output type {}", sql_name(column->type)));
+      query_.statuses.back().of_output = true;
       values += fmt::format(", {} IS NULL AS {}", quote_name(name), quote_name("__n" + name));
       check += fmt::format(" WHEN {} IS NULL AND NOT {} THEN {}", quote_name(name),
                            quote_name("__n" + name), code);
@@ -366,20 +433,30 @@ class StepsBuilder {
                           extras(), from_);
     }
     if (pipeline_.output) {
-      expression_rules(*pipeline_.output);
+      expression_rules(*pipeline_.output, true);
       for (const RowRule& rule : pipeline_.output->row_rules) {
         if (rule.kind != RowRule::Kind::unique) continue;
         const std::vector<std::string> key =
             rule.values.empty() ? std::vector<std::string>{rule.column} : rule.values;
         std::string present;
         for (const std::string& name : key) present += " AND " + quote_name(name) + " IS NOT NULL";
-        key_pass(key, "__src", present,
-                 status(RowOutcome::quarantined, rule.id, rule.column,
-                        "repeats the key of an earlier record"));
+        const std::string message = "repeats the key of an earlier record";
+        if (rule.on_violation == OnViolation::warn) {
+          add_extra(key_pass(key, "__src", present, 0), {rule.id, rule.column, message});
+          continue;
+        }
+        const auto code = status(outcome_of(rule.on_violation), rule.id, rule.column, message);
+        query_.statuses.back().of_output = true;
+        std::string repeats = key_pass(key, "__src", present, code);
+        if (options_.has_waived && waivable(rule.on_violation)) {
+          repeats += " AND NOT daybook_waived(__src)";
+        }
+        leave_where(repeats, code);
       }
     }
     if (pipeline_.sink.mode == LoadMode::merge && !pipeline_.sink.key.empty()) {
-      key_pass(pipeline_.sink.key, "__src DESC", "", status(RowOutcome::merged, "merge key"));
+      const auto code = status(RowOutcome::merged, "merge key");
+      leave_where(key_pass(pipeline_.sink.key, "__src DESC", "", code), code);
     }
     query_.columns = columns;
     if (!options_.taps) {

@@ -15,18 +15,22 @@
 
 namespace daybook {
 
-enum class RowOutcome : std::uint8_t { kept, filtered, quarantined, merged, fails_run };
+enum class RowOutcome : std::uint8_t { kept, filtered, dropped, quarantined, merged, fails_run };
 
 struct RowStatus {
   RowOutcome outcome = RowOutcome::kept;
   std::string rule, column, message;
-  bool expression_rules = false;  // the extras say which
+  bool expression_rules = false;  // the extras say which, and what is to become of the row
+  bool of_output = false;         // of the output contract
 };
 
 struct RowExtra {
   std::string rule, column, message;
-  bool warning = false;
+  OnViolation action = OnViolation::warn;
 };
+
+// Columns of one lookup's keys, as the rows have them: values are compared by type.
+using LookupKeys = std::vector<Column>;
 
 // Rows to be left out because a row with the same key is kept: found by a pass of its own.
 struct KeyPass {
@@ -55,6 +59,7 @@ struct StepsQuery {
   std::vector<RowStatus> statuses;
   std::vector<TapStage> taps;
   std::vector<KeyPass> passes;
+  std::vector<LookupKeys> lookups;  // in order of the steps
   bool streams = true;  // no step needs all rows at once
 };
 

@@ -55,21 +55,46 @@ class ValueParser {
 
 // --- the hot paths, inline ---------------------------------------------------------------------
 
-// At most 18 digits; false sends the caller to the slow path.
+// For all of these, 16 bytes from the start of the text must be readable, whatever its length.
+
+// Eight digits, the first in the lowest byte, as a number; false where one is not a digit.
+inline bool eight_digits(std::uint64_t text, std::uint64_t& value) {
+  constexpr std::uint64_t high = 0xf0f0f0f0f0f0f0f0ULL, zeros = 0x3030303030303030ULL;
+  const bool good =
+      ((text & high) | (((text + 0x0606060606060606ULL) & high) >> 4)) == (zeros | zeros >> 4);
+  text -= zeros;
+  text = text * 10 + (text >> 8);
+  value = ((text & 0x000000ff000000ffULL) * 0x000f424000000064ULL +
+           (text >> 16 & 0x000000ff000000ffULL) * 0x0000271000000001ULL) >>
+          32;
+  return good;
+}
+// The first `length` (1 to 8) bytes moved up, zeros ('0') before them.
+inline std::uint64_t right_aligned(std::uint64_t text, std::size_t length) {
+  const unsigned shift = static_cast<unsigned>(64 - 8 * length);
+  return (text << shift) | (0x0030303030303030ULL & ((1ULL << shift) - 1));
+}
+
+// At most 16 digits; false sends the caller to the slow path.
 inline bool parse_int64_fast(const char* text, std::size_t length, std::int64_t& value) {
   const bool negative = length > 0 && *text == '-';
   text += negative;
   length -= negative;
-  if (length == 0 || length > 18) return false;
-  std::uint64_t sum = 0;
-  unsigned bad = 0;
-  for (std::size_t i = 0; i < length; ++i) {
-    const unsigned digit = static_cast<unsigned char>(text[i]) - unsigned{'0'};
-    bad |= digit > 9;
-    sum = sum * 10 + digit;
+  if (length == 0 || length > 16) return false;
+  std::uint64_t word = 0, sum = 0, more = 0;
+  std::memcpy(&word, text, 8);
+  if (length <= 8) {
+    if (!eight_digits(right_aligned(word, length), sum)) return false;
+  } else {
+    std::uint64_t last = 0;
+    std::memcpy(&last, text + length - 8, 8);  // overlaps the first: those digits count once
+    if (!eight_digits(right_aligned(word, length - 8), more) || !eight_digits(last, sum)) {
+      return false;
+    }
+    sum += more * 100'000'000;
   }
   value = negative ? -static_cast<std::int64_t>(sum) : static_cast<std::int64_t>(sum);
-  return bad == 0;
+  return true;
 }
 
 inline constexpr std::int64_t power_of_ten[19] = {1,
@@ -100,25 +125,38 @@ inline bool parse_decimal_fast(const char* text, std::size_t length, int precisi
   length -= negative;
   if (length == 0 || length > 18) return false;
   std::uint64_t sum = 0;
-  std::size_t i = 0;
-  for (; i < length; ++i) {
-    const unsigned digit = static_cast<unsigned char>(text[i]) - unsigned{'0'};
-    if (digit > 9) break;
-    sum = sum * 10 + digit;
-  }
-  int fraction = 0;
-  if (i < length) {
-    if (text[i] != '.' || i == 0 || i + 1 == length) return false;
-    for (++i; i < length; ++i, ++fraction) {
+  const std::size_t point = length - static_cast<std::size_t>(scale) - 1;
+  if (scale > 0 && length <= 9 && length > static_cast<std::size_t>(scale) + 1 &&
+      text[point] == '.') {
+    // All digits of the scale are there: the point taken out, it is one whole number.
+    std::uint64_t word = 0, after = 0;
+    std::memcpy(&word, text, 8);
+    std::memcpy(&after, text + 1, 8);
+    const std::uint64_t before = point < 8 ? (1ULL << 8 * point) - 1 : ~0ULL;
+    if (!eight_digits(right_aligned((word & before) | (after & ~before), length - 1), sum)) {
+      return false;
+    }
+  } else {
+    std::size_t i = 0;
+    for (; i < length; ++i) {
       const unsigned digit = static_cast<unsigned char>(text[i]) - unsigned{'0'};
-      if (digit > 9) return false;
+      if (digit > 9) break;
       sum = sum * 10 + digit;
     }
-    if (fraction > scale) return false;
+    int fraction = 0;
+    if (i < length) {
+      if (text[i] != '.' || i == 0 || i + 1 == length) return false;
+      for (++i; i < length; ++i, ++fraction) {
+        const unsigned digit = static_cast<unsigned char>(text[i]) - unsigned{'0'};
+        if (digit > 9) return false;
+        sum = sum * 10 + digit;
+      }
+      if (fraction > scale) return false;
+    }
+    const int raise = scale - fraction;
+    if (static_cast<int>(length) + raise > 18) return false;
+    sum *= static_cast<std::uint64_t>(power_of_ten[raise]);
   }
-  const int raise = scale - fraction;
-  if (static_cast<int>(length) + raise > 18) return false;
-  sum *= static_cast<std::uint64_t>(power_of_ten[raise]);
   if (precision < 18 && sum >= static_cast<std::uint64_t>(power_of_ten[precision])) return false;
   value = negative ? -static_cast<std::int64_t>(sum) : static_cast<std::int64_t>(sum);
   return true;
@@ -143,7 +181,7 @@ struct DaySeen {
 };
 inline bool parse_timestamp_fast(const char* t, std::size_t length, DaySeen& seen,
                                  std::int64_t& micros) {
-  if (length != 19 || (t[10] != ' ' && t[10] != 'T') || t[13] != ':' || t[16] != ':') return false;
+  if (length != 19 || (t[10] != ' ' && t[10] != 'T')) return false;
   std::uint64_t head = 0;
   std::uint16_t tail = 0;
   std::memcpy(&head, t, 8);
@@ -153,15 +191,17 @@ inline bool parse_timestamp_fast(const char* t, std::size_t length, DaySeen& see
     if (!parse_timestamp({t, 10}, start)) return false;
     seen = {head, tail, start};
   }
-  unsigned bad = 0;
-  const auto two = [&](int at) {
-    const unsigned high = static_cast<unsigned char>(t[at]) - unsigned{'0'};
-    const unsigned low = static_cast<unsigned char>(t[at + 1]) - unsigned{'0'};
-    bad |= static_cast<unsigned>(high > 9) | static_cast<unsigned>(low > 9);
-    return high * 10 + low;
-  };
-  const unsigned hour = two(11), minute = two(14), second = two(17);
-  if (bad != 0 || hour > 23 || minute > 59 || second > 59) return false;
+  // hh:mm:ss in one word, exclusive-or with 00:00:00: digits are 0 to 9 and colons 0.
+  std::uint64_t clock = 0;
+  std::memcpy(&clock, t + 11, 8);
+  clock ^= 0x30303a30303a3030ULL;
+  if (((clock + 0x0606060606060606ULL) & 0xf0f0f0f0f0f0f0f0ULL) != 0 ||
+      (clock & 0xf0f0fff0f0fff0f0ULL) != 0) {
+    return false;
+  }
+  clock = clock * 10 + (clock >> 8);  // in bytes 0, 3 and 6
+  const unsigned hour = clock & 0xff, minute = clock >> 24 & 0xff, second = clock >> 48 & 0xff;
+  if (hour > 23 || minute > 59 || second > 59) return false;
   micros = seen.start + ((hour * 60LL + minute) * 60 + second) * 1'000'000;
   return true;
 }

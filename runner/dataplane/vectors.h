@@ -54,6 +54,21 @@ struct Text {
     }
     return text;
   }
+  // The same where 12 bytes from `data` on can be read, whatever the length.
+  static Text of_padded(const char* data, std::uint32_t length) {
+    if (length > 12) return of(data, length);
+    std::uint64_t first = 0;
+    std::uint32_t last = 0;
+    std::memcpy(&first, data, 8);
+    std::memcpy(&last, data + 8, 4);
+    first = length < 8 ? first & ((1ULL << 8 * length) - 1) : first;
+    last = length <= 8 ? 0 : length < 12 ? last & ((1U << 8 * (length - 8)) - 1) : last;
+    Text text;
+    text.length = length;
+    std::memcpy(reinterpret_cast<char*>(&text) + 4, &first, 8);
+    std::memcpy(reinterpret_cast<char*>(&text) + 12, &last, 4);
+    return text;
+  }
   std::string_view view() const {
     return {length <= 12 ? reinterpret_cast<const char*>(this) + 4 : pointer, length};
   }

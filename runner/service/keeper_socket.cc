@@ -147,8 +147,9 @@ class Server final : public KeeperSocket, public std::enable_shared_from_this<Se
           if (reply.size() > message_bytes_max)
             reply = to_wire(RequestAnswer(std::unexpected(RequestFailure(
                 Error{Error::Code::invalid, "the answer is too large; ask for less"}))));
+          const std::string message = framed(reply);
           watch();
-          co_await asio::async_write(*stream, asio::buffer(framed(reply)),
+          co_await asio::async_write(*stream, asio::buffer(message),
                                      asio::redirect_error(asio::use_awaitable, error));
         }
       }
