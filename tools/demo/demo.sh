@@ -91,7 +91,7 @@ show run orders.pipeline.yaml
 (( $(loaded) == days )) || fail "there are $(loaded) partitions in the lake, not $days"
 
 step "the records that were set aside, by rule"
-show quarantine list
+show quarantine groups
 
 step "the shop sends $corrected again, corrected and with late orders"
 "$feed" correct feed "$corrected"
@@ -101,7 +101,7 @@ show run orders.pipeline.yaml
 step "does the book prove what it says?"
 show verify
 step "why is that partition as it is?"
-show explain orders "$corrected"
+show explain "$corrected"
 step "and in the book itself"
 show log | tail -12
 
@@ -110,8 +110,8 @@ cat <<TEXT
 Done in $SECONDS s. The project is build/demo; go there and try, with build/release/daybook in your PATH:
 
   daybook run orders.pipeline.yaml      nothing changed: every partition is skipped, with the reason
-  daybook quarantine list               one record with its bytes: daybook quarantine show ID
-  daybook runs                          every run, and what each of them did
+  daybook quarantine show 0:0           one record: its bytes, its place, the rules it broke
+  daybook runs list                     every run, and what each of them did
   daybook state                         what the book says now; --as-of goes to any entry
   daybook doctor                        is this machine fit to keep a book?
 TEXT
