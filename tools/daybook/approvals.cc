@@ -168,22 +168,29 @@ Outcome approvals_approve(Invocation& in) {
   const auto text = text_to_sign(*book, *id);
   if (!text) return std::unexpected(text.error());
   const std::string approver = args.text("as", local_actor().principal);
-  if (args.has("dry-run")) {
-    // Everything the rules ask save the signature itself; the key's fingerprint is not known yet.
-    const Decision decision = decide(book->state, {.now = book->state.now, .actor = local_actor()},
-                                     GiveApproval{.approval = *id,
-                                                  .approver = approver,
-                                                  .key_fingerprint = "?",
-                                                  .signature = {},
-                                                  .digest = sha256(bytes_of(*text))});
-    if (!decision) return std::unexpected(problem_of(decision.error()));
+  // Everything the rules ask save the signature itself, before a key is touched; its fingerprint is
+  // not known yet.
+  const Decision allowed = decide(book->state, {.now = book->state.now, .actor = local_actor()},
+                                  GiveApproval{.approval = *id,
+                                               .approver = approver,
+                                               .key_fingerprint = "?",
+                                               .signature = {},
+                                               .digest = sha256(bytes_of(*text))});
+  if (!allowed) {
+    Problem problem = problem_of(allowed.error());
+    if (!book->state.principals.contains(approver))
+      problem.hint =
+          fmt::format("--as NAME, or daybook principals add {} --key FILE.pub --role approver",
+                      printable(approver));
+    return std::unexpected(std::move(problem));
+  }
+  if (args.has("dry-run"))
     return printed(in.output.print(
         Document{.kind = "DryRun",
                  .json = {{"dry_run", true}, {"approver", approver}},
                  .text = fmt::format("dry run: {} may sign approval {}; nothing was signed\n",
                                      printable(approver), *id),
                  .ledger_size = book->state.size}));
-  }
   auto signature = args.has("signature") ? whole_file(args.text("signature"), 64 << 10)
                                          : sign_with_ssh_key(args.text("key"), *text);
   if (!signature) return std::unexpected(signature.error());

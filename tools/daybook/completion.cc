@@ -42,7 +42,7 @@ std::vector<std::pair<std::string, std::string>> words_after(std::string_view pr
 std::string bash() {
   std::string out =
       "# made by: daybook completion bash\n_daybook() {\n"
-      "  local cur prev path words\n"
+      "  local cur prev path words files=\n"
       "  cur=${COMP_WORDS[COMP_CWORD]}\n  prev=${COMP_WORDS[COMP_CWORD-1]}\n"
       "  path=${COMP_WORDS[1]}\n"
       "  case $path in\n";
@@ -88,12 +88,15 @@ std::string bash() {
     for (const Flag* flag : flags_of(command)) all += (all.empty() ? "--" : " --") + flag->name;
     for (const Argument& argument : command.arguments)
       for (const std::string& choice : argument.choices) all += " " + choice;
-    out += fmt::format("    {}) words={} ;;\n", quoted(command.path), quoted(all));
+    const bool files_too = std::ranges::any_of(
+        command.arguments, [](const Argument& argument) { return argument.form == Form::path; });
+    out += fmt::format("    {}) words={}{} ;;\n", quoted(command.path), quoted(all),
+                       files_too ? "; files=1" : "");
   }
   out +=
       "  esac\n"
       "  COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
-      "  [[ $cur == -* || -z $path ]] || COMPREPLY+=($(compgen -f -- \"$cur\"))\n"
+      "  [[ $cur == -* || -z $files ]] || COMPREPLY+=($(compgen -f -- \"$cur\"))\n"
       "}\ncomplete -F _daybook daybook\n";
   return out;
 }

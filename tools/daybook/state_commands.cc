@@ -139,7 +139,7 @@ Outcome runs_list(Invocation& in) {
       .kind = "RunList",
       .columns = {{.key = "run", .title = "RUN", .right = true},
                   {.key = "pipeline", .title = "PIPELINE"},
-                  {.key = "kind", .title = "KIND"},
+                  {.key = "run_kind", .title = "KIND"},
                   {.key = "state",
                    .title = "STATE",
                    .right = false,

@@ -80,7 +80,7 @@ Json run_item(const State& state, RunId id) {
           {"uuid", uuid_text(run.uuid)},
           {"pipeline", run.pipeline},
           {"version", definition != nullptr ? Json(definition->version) : Json()},
-          {"kind", word(run.kind)},
+          {"run_kind", word(run.kind)},
           {"state", word_of_state},
           {"partitions", run.slots.size()},
           {"skipped", run.skipped},
