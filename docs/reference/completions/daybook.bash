@@ -1,6 +1,6 @@
 # made by: daybook completion bash
 _daybook() {
-  local cur prev path words
+  local cur prev path words files=
   cur=${COMP_WORDS[COMP_CWORD]}
   prev=${COMP_WORDS[COMP_CWORD-1]}
   path=${COMP_WORDS[1]}
@@ -26,18 +26,18 @@ _daybook() {
     'compensate') words='plan propose list show start withdraw' ;;
     'approvals') words='list show text approve reject' ;;
     'principals') words='add revoke list' ;;
-    'quickstart') words='--rows --no-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
-    'init') words='--anchor --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
-    'check') words='--strict --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
-    'plan') words='--partition --force --exit-code --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
-    'run') words='--partition --force --reason --idempotency-key --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
-    'rerun') words='--partition --failed --reason --idempotency-key --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'quickstart') words='--rows --no-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
+    'init') words='--anchor --book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
+    'check') words='--strict --book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
+    'plan') words='--partition --force --exit-code --book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
+    'run') words='--partition --force --reason --idempotency-key --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
+    'rerun') words='--partition --failed --reason --idempotency-key --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
     'runs list') words='--pipeline --state --limit --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'runs show') words='--events --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'pause') words='--pipeline --run --partition --reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'resume') words='--pipeline --run --partition --reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'cancel') words='--reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
-    'reconcile') words='--deep --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'reconcile') words='--deep --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
     'hold list') words='--as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'hold load') words='--pipeline --reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'hold discard') words='--pipeline --reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
@@ -48,7 +48,7 @@ _daybook() {
     'quarantine release') words='--pipeline --partition --rule --all-amended --reason --dry-run --no-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'quarantine discard') words='--pipeline --partition --rule --reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'quarantine export') words='--pipeline --partition --rule --status --file --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
-    'quarantine import') words='--reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'quarantine import') words='--reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
     'quarantine partitions') words='--pipeline --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'quarantine release-partition') words='--pipeline --reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'compensate plan') words='--run --partition --pipeline --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
@@ -75,6 +75,6 @@ _daybook() {
     'version') words='--book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$cur"))
-  [[ $cur == -* || -z $path ]] || COMPREPLY+=($(compgen -f -- "$cur"))
+  [[ $cur == -* || -z $files ]] || COMPREPLY+=($(compgen -f -- "$cur"))
 }
 complete -F _daybook daybook
