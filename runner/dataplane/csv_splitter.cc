@@ -168,9 +168,10 @@ void index_csv(const char* text, std::size_t size, CsvSyntax syntax, SimdPath pa
                CsvIndex& index) {
   const MakeMasks make = make_masks(path);
   std::array<Masks, groups_at_once> masks;
-  if (index.ends.size() < size + 1) index.ends.resize(size + 1);
+  if (index.ends.empty()) index.ends.resize(size / 8 + 64);
   index.suspects.clear();
   std::uint32_t* out = index.ends.data();
+  const std::uint32_t* full = out + index.ends.size() - 64;
   CsvState state = CsvState::field_start;
   bool carriage_before = false;
   for (std::size_t i = 0, g = 0; i < size; i += 64, ++g) {
@@ -190,6 +191,12 @@ void index_csv(const char* text, std::size_t size, CsvSyntax syntax, SimdPath pa
     bool suspect = m.odd != 0 || (carriage_before && (m.newline & 1) == 0);
     if (m.carriage != 0) suspect |= (m.carriage & ~(m.newline >> 1) & ~(1ULL << 63)) != 0;
     carriage_before = (m.carriage >> 63) != 0;
+    if (out > full) [[unlikely]] {
+      const auto used = out - index.ends.data();
+      index.ends.resize(2 * index.ends.size());
+      out = index.ends.data() + used;
+      full = index.ends.data() + index.ends.size() - 64;
+    }
     std::uint64_t structural = 0;
     const CsvState entry = state;
     if (left >= 64 && structure(m, state, structural, text[i + 63], syntax)) [[likely]] {

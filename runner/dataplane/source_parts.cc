@@ -17,7 +17,7 @@ namespace daybook {
 namespace {
 
 using namespace dataplane_limits;
-constexpr std::size_t piece_bytes = 1 << 20;
+constexpr std::size_t piece_bytes = 256 << 10;
 
 constexpr std::array<std::uint32_t, 256> crc_table = [] {
   std::array<std::uint32_t, 256> table{};
