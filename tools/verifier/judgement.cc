@@ -1,0 +1,122 @@
+#include "tools/verifier/judgement.h"
+
+#include <nlohmann/json.hpp>
+
+namespace daybook {
+namespace {
+
+std::string_view name_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::good: return "good";
+    case Verdict::tampered: return "tampered";
+    case Verdict::unusable: return "unusable";
+    case Verdict::unmet: return "policy not met";
+  }
+  return "unusable";
+}
+
+std::string place_of(const Fault& fault) {
+  std::string out;
+  if (fault.index != no_index) out = fmt::format("index {}", fault.index);
+  if (!fault.path.empty()) out += (out.empty() ? "" : ", ") + printable(fault.path);
+  return out.empty() ? "as a whole" : out;
+}
+
+nlohmann::ordered_json json_of(const Fault& fault) {
+  nlohmann::ordered_json index;
+  if (fault.index != no_index) index = fault.index;
+  return {{"kind", name_of(fault.kind)},
+          {"index", index},
+          {"path", fault.path},
+          {"detail", fault.detail}};
+}
+
+}  // namespace
+
+void Judgement::found(Fault fault) {
+  if (total_ == 0 || fault.index < first_.index) first_ = fault;
+  kinds_[static_cast<std::size_t>(fault.kind)] = true;
+  if (++total_ <= faults_max) faults_.push_back(std::move(fault));
+}
+
+Verdict Judgement::verdict() const {
+  for (const Verdict kind : {Verdict::tampered, Verdict::unmet, Verdict::unusable})
+    if (kinds_[static_cast<std::size_t>(kind)]) return kind;
+  return total_ == 0 ? Verdict::good : Verdict::unusable;
+}
+
+const Fault* Judgement::first() const { return total_ == 0 ? nullptr : &first_; }
+
+std::string Judgement::text() const {
+  const Verdict said = verdict();
+  std::string out;
+  if (said == Verdict::good) {
+    out = subject == "proof"
+              ? fmt::format("good  entry {} is one of the {} entries signed\n", index, head.size)
+              : fmt::format("good  {} entries · {} files · every byte accounted for\n", head.size,
+                            files);
+  } else {
+    out = fmt::format("{}  first: {}: {}\n", said == Verdict::tampered ? "TAMPERED" : name_of(said),
+                      place_of(first_), printable(first_.detail));
+  }
+  if (!origin.empty()) {
+    out += fmt::format("  origin  {}\n  root    sha256:{}\n", printable(origin), hex(head.root));
+    std::string names;
+    for (const std::string& name : signed_by) names += (names.empty() ? "" : ", ") + name;
+    out += fmt::format("  signed  {}\n", printable(names));
+  }
+  if (folded)
+    out += fmt::format("  state   sha256:{} · {} recorded states reached again\n", hex(state_root),
+                       state_roots);
+  else if (said == Verdict::good && subject == "export")
+    out += "  state   not folded: entries were taken as opaque bytes\n";
+  if (said == Verdict::good) return out;
+  for (const Fault& fault : faults_)
+    out += fmt::format("  {}: {}\n", place_of(fault), printable(fault.detail));
+  if (total_ > faults_.size()) out += fmt::format("  … {} more\n", total_ - faults_.size());
+  return out;
+}
+
+std::string Judgement::json() const {
+  using Json = nlohmann::ordered_json;
+  Json out = {{"verdict", name_of(verdict())},
+              {"exit", static_cast<unsigned>(verdict())},
+              {"subject", subject},
+              {"origin", origin},
+              {"size", head.size},
+              {"root", hex(head.root)},
+              {"signed_by", signed_by}};
+  if (subject == "proof") {
+    out["index"] = index;
+  } else {
+    out["files"] = files;
+    out["bytes"] = bytes;
+    out["state_root"] = folded ? Json(hex(state_root)) : Json();
+    out["state_roots"] = state_roots;
+  }
+  out["first"] = first() == nullptr ? Json() : json_of(first_);
+  out["faults"] = Json::array();
+  for (const Fault& fault : faults_) out["faults"].push_back(json_of(fault));
+  out["faults_total"] = total_;
+  return out.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Fault fault_of(const Error& error, std::uint64_t index, std::string path) {
+  const bool world = error.code == Error::Code::io || error.code == Error::Code::newer_version ||
+                     error.code == Error::Code::unavailable;
+  return {world ? Verdict::unusable : Verdict::tampered, index, std::move(path), error.detail};
+}
+
+std::string printable(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f)
+      out += fmt::format("\\x{:02x}", byte);
+    else
+      out += c;
+  }
+  return out;
+}
+
+}  // namespace daybook

@@ -1,0 +1,53 @@
+#include "tools/verifier/trust.h"
+
+#include <algorithm>
+
+namespace daybook {
+
+bool open_signed(std::string_view bytes, const TrustPolicy& policy, std::string_view path,
+                 Judgement& judgement) {
+  const auto refuse = [&](Verdict kind, std::string detail) {
+    judgement.found({kind, no_index, std::string(path), std::move(detail)});
+    return false;
+  };
+  const auto note = parse_note(bytes);
+  if (!note) return refuse(Verdict::tampered, note.error().detail);
+
+  std::vector<NoteVerifier> known = policy.witnesses;
+  known.push_back(policy.log);
+  const auto signed_line = [&](const NoteVerifier& by) {
+    return std::ranges::any_of(note->signatures, [&](const NoteSignature& line) {
+      return line.name == by.name && line.key_id == by.id();
+    });
+  };
+  if (!signed_line(policy.log))
+    return refuse(Verdict::unmet, fmt::format("is not signed by {}", policy.log.vkey()));
+  const auto good = verify_note(*note, known);
+  if (!good) return refuse(Verdict::tampered, good.error().detail);
+
+  const auto checkpoint = parse_checkpoint(note->text);
+  if (!checkpoint) return refuse(Verdict::tampered, checkpoint.error().detail);
+  const std::string& origin = policy.origin.empty() ? policy.log.name : policy.origin;
+  if (checkpoint->origin != origin)
+    return refuse(Verdict::unmet,
+                  fmt::format("is a checkpoint of {}, not of {}", checkpoint->origin, origin));
+
+  std::vector<std::string> names;
+  std::size_t witnessed = 0;
+  for (const NoteVerifier& by : known) {
+    if (std::ranges::find(*good, by, &VerifiedSignature::by) == good->end()) continue;
+    if (by != policy.log) ++witnessed;
+    names.push_back(by.name);
+  }
+  if (witnessed < policy.quorum)
+    return refuse(Verdict::unmet, fmt::format("carries {} of the {} cosignatures asked for",
+                                              witnessed, policy.quorum));
+  judgement.origin = checkpoint->origin;
+  judgement.head = checkpoint->head;
+  judgement.signed_by = {policy.log.name};
+  for (std::string& name : names)
+    if (name != policy.log.name) judgement.signed_by.push_back(std::move(name));
+  return true;
+}
+
+}  // namespace daybook
