@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <set>
 
 namespace daybook {
 
@@ -111,6 +112,7 @@ void RunProgress::show(Runner& runner, const State& state) {
   if (!line_.due()) return;
   std::size_t total = 0, done = 0;
   std::uint64_t rows = 0, quarantined = 0;
+  std::set<SlotId> near;
   for (const RunId id : state.open_runs) {
     const RunState& run = *state.find(id);
     if (run.pipeline != pipeline_) continue;
@@ -118,8 +120,14 @@ void RunProgress::show(Runner& runner, const State& state) {
       const Slot& slot = *state.find(slot_id);
       ++total;
       if (settled(slot.phase) || slot.run != id) ++done;
+      // Between staging and loading nobody works on it, and it is nearly done all the same.
+      if (slot.run == id && slot.staged && !settled(slot.phase)) {
+        near.insert(slot_id);
+        rows += slot.staged->counts.read;
+      }
       for (const GenerationState& g : slot.generations)
-        if (g.run == id) rows += g.counts.read, quarantined += g.counts.quarantined;
+        if (g.run == id && !near.contains(slot_id))
+          rows += g.counts.read, quarantined += g.counts.quarantined;
     }
   }
   std::uint64_t part = 0;  // thousandths of partitions that are at work
@@ -128,19 +136,24 @@ void RunProgress::show(Runner& runner, const State& state) {
   for (const Working& working : runner.working()) {
     ++doing[working.what];
     if (!working.progress) {
-      part += 900;
+      near.insert(working.slot);
       continue;
     }
+    if (near.contains(working.slot)) continue;
     const std::uint64_t bytes = working.progress->bytes_read, all = working.progress->bytes_total;
     if (all > 0) part += std::min<std::uint64_t>(bytes * 900 / all, 900);
     rows += working.progress->rows_read;
   }
+  part += near.size() * 900;
   for (const auto& [verb, count] : doing) what += fmt::format("  {} {}", verb, count);
   if (total == 0) {
     line_.draw(pipeline_, -1, "planning", {{"phase", "planning"}});
     return;
   }
-  const int permille = static_cast<int>((done * 1000 + part) / total);
+  // A retry reads again: what is shown never goes back.
+  const int permille = permille_ = std::max(
+      permille_, static_cast<int>(std::min<std::uint64_t>((done * 1000 + part) / total, 999)));
+  rows = rows_ = std::max(rows_, rows);
   const std::uint64_t us =
       std::max<std::uint64_t>(1, static_cast<std::uint64_t>(line_.elapsed_us()));
   std::string text = fmt::format("{}/{} partitions  {} rows  {} rows/s{}", done, total,

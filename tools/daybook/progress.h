@@ -58,6 +58,8 @@ class RunProgress {
  private:
   ProgressLine line_;
   std::string pipeline_;
+  int permille_ = 0;
+  std::uint64_t rows_ = 0;
 };
 
 }  // namespace daybook
