@@ -70,6 +70,18 @@ void compare(const State& state, const std::string& sink, const std::vector<Sink
   }
 }
 
+// Whether the next run is to load it again: no marker, or the data behind it is not what was loaded.
+// Only a load that replaces its partition puts that right by itself; rows that are left of one that
+// appended or merged would stay beside the new ones, so that is a person's.
+bool is_gone(const State& state, const ReconcileFinding& finding) {
+  if (finding.kind == ReconcileFinding::Kind::lost) return true;
+  if (finding.kind != ReconcileFinding::Kind::damaged) return false;
+  const Slot* slot = state.find(finding.slot);
+  if (slot == nullptr || slot->current != finding.generation) return false;
+  const GenerationState* current = generation(*slot, slot->current);
+  return current != nullptr && current->mode == LoadMode::replace;
+}
+
 }  // namespace
 
 asio::awaitable<Result<ReconcileReport>> reconcile(Keeper& keeper, std::string pipeline, bool deep,
@@ -108,7 +120,7 @@ asio::awaitable<Result<ReconcileReport>> reconcile(Keeper& keeper, std::string p
     (void)co_await keeper.ask(system_actor(), done);
     for (std::size_t i = before; i < report.findings.size(); ++i) {
       const ReconcileFinding& finding = report.findings[i];
-      if (finding.kind != ReconcileFinding::Kind::lost) continue;
+      if (!is_gone(keeper.state(), finding)) continue;
       const Command lost =
           LoseLoad{.slot = finding.slot, .load_id = finding.load_id, .evidence = finding.detail};
       (void)co_await keeper.ask(system_actor(), lost);

@@ -14,7 +14,7 @@ struct ReconcileFinding {
     lost,     // the book says committed and current, the sink has no marker or lost the data
     unknown,  // a marker the book never intended: the book was rolled back, or another book writes
               // here
-    damaged,  // marker and data disagree
+    damaged,  // marker and data disagree; recorded as lost where a reload replaces it
     stale,    // the sink shows another generation than the book's current one
   };
   Kind kind;
