@@ -39,7 +39,7 @@ def make(project):
     project.do("principals", "add", "ana", "--key", key + ".pub", "--role", "approver")
     project.do("compensate", "propose", "--partition", day, "--reason", "wrong", exits=(0, 8))
     project.do("approvals", "approve", 0, "--key", key, "--as", "ana")
-    project.do("compensate", "start", 0)
+    project.do("compensate", "start", 0, "--yes")
     project.do("verify")
 
 

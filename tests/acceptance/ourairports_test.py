@@ -125,7 +125,7 @@ class Story:
         self.assertNotEqual(sink.bytes(CHANGED), before[CHANGED])
 
         proposed = project.json("compensate", "propose", "--partition", CHANGED, "--reason", "wrong file")
-        project.do("compensate", "start", proposed["compensation"])
+        project.do("compensate", "start", proposed["compensation"], "--yes")
         self.assertEqual({partition: sink.bytes(partition) for partition in PARTITIONS}, before)
         self.assertEqual(project.state()[CHANGED]["content"], state_before[CHANGED]["content"])
         since = project.size()

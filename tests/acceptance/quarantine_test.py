@@ -97,7 +97,7 @@ class QuarantineTest(Acceptance):
         self.book.do("quarantine", "release", "--all-amended", "--reason", "reviewed")
         newest = self.book.items("runs", "list")
         self.assertEqual(len(newest), runs + 1)
-        self.assertEqual(newest[0]["kind"], "release")
+        self.assertEqual(newest[0]["run_kind"], "release")
         self.assertEqual(loaded(self.book, DAY), sorted(GOOD + list(AMENDED.values())))
         self.assertEqual(self.book.state()[DAY]["generation"], 2)
         delivered = self.book.items("quarantine", "list", "0", "--status", "delivered")
@@ -113,18 +113,19 @@ class QuarantineTest(Acceptance):
         self.book.do("quarantine", "release", self.id_of("above the maximum"), "--reason", "a big order")
         self.assertEqual(loaded(self.book, DAY), sorted(GOOD + ["111,eleven,4711"]))
 
-    def test_what_does_not_parse_is_not_released_as_it_is(self):
+    def test_what_does_not_parse_is_not_loaded_as_it_is_and_waits_for_a_new_decision(self):
         before = loaded(self.book, DAY)
-        done = self.book.ask("quarantine", "release", self.id_of("text for a number"), "--reason", "hope")
-        self.assertNotEqual(done.code, 0, done)
+        self.book.do("quarantine", "release", self.id_of("text for a number"), "--reason", "hope")
         self.assertEqual(loaded(self.book, DAY), before)
+        self.assertEqual(self.records()["text for a number"]["status"], "held")
+        self.assertEqual(self.book.state()[DAY]["counts"]["quarantined"], len(BAD))
 
     def test_a_rerun_after_a_release_keeps_the_amended_rows(self):
         self.book.do("quarantine", "amend", self.id_of("text for a number"), "--text",
                      AMENDED["text for a number"], "--reason", "asked")
         self.book.do("quarantine", "release", "--all-amended", "--reason", "reviewed")
         wanted = sorted(GOOD + [AMENDED["text for a number"]])
-        self.book.do("rerun", FILE, "--partition", DAY, "--force")
+        self.book.do("run", FILE, "--partition", DAY, "--force")
         self.assertEqual(loaded(self.book, DAY), wanted)
         # A change of the definition reads the source again: the amendment stays with its record.
         small.write_pipeline(self.book, LAKE, concurrency=1)

@@ -213,7 +213,7 @@ class Campaign:
             named = [p for p in self.points if p in COMPENSATION]
             name = min(named, key=lambda one: (self.by_point[one] + self.unreached[one], self.random.random()))
             point = name if self.random.random() < 0.8 else None
-            if not self.killed("compensate", "start", str(number), point=point):
+            if not self.killed("compensate", "start", str(number), "--yes", point=point):
                 done = True
                 break
             self.nested += 1
@@ -221,7 +221,7 @@ class Campaign:
             if self.spent():
                 break
         if not done:
-            self.project.do("compensate", "start", number)
+            self.project.do("compensate", "start", number, "--yes")
         self.compensations += 1
         self.expected[part] = before
         self.compare(f"after compensation {number}")
