@@ -64,7 +64,7 @@ std::expected<AttemptOutcome, StageFailure> execute_attempt(const AttemptWork& w
   request.format = (*sink)->staged_format();
   request.directory = work.directory;
   request.threads = work.threads;
-  request.memory_limit_bytes = work.pipeline->memory_limit_bytes;
+  request.memory_limit_bytes = work.memory_limit_bytes;
   if (work.pipeline->sink.mode == LoadMode::merge) {
     auto current = (*sink)->current_files(work.pipeline_name, work.partition);
     if (!current) return std::unexpected(sink_failure(current.error()));
@@ -73,6 +73,20 @@ std::expected<AttemptOutcome, StageFailure> execute_attempt(const AttemptWork& w
 
   auto staged = stage(request, progress);
   if (!staged) return std::unexpected(staged.error());
+  // What was released is a record of one file. Where that file has changed there is nothing to put
+  // it in the place of, and a load without it must not count as its delivery.
+  for (const OverlayRecord& record : work.overlay) {
+    if (!work.release || std::ranges::find(staged->inputs, record.source, &InputFile::digest) !=
+                             staged->inputs.end())
+      continue;
+    return std::unexpected(StageFailure{
+        .error = ErrorClass::data,
+        .code = "release.source_changed",
+        .fingerprint = "release.source_changed",
+        .detail = "the source changed after its records were set aside; run the pipeline, then "
+                  "decide about what it sets aside now",
+        .classified_by = "input digest"});
+  }
 
   AttemptOutcome out{.result = std::move(*staged), .quarantine = {}, .directory = work.directory};
   if (work.pipeline->retain == InputRetention::copy) {

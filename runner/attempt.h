@@ -30,6 +30,7 @@ struct AttemptWork {
   std::vector<OverlayRecord> overlay;
   bool release = false, overlay_only = false;
   unsigned threads = 1;
+  std::uint64_t memory_limit_bytes = 0;  // of the engine, for this attempt
   // A retained copy of a source with this digest, where one exists. Safe from any thread.
   std::function<PayloadRef(const Digest&)> known_copies;
 };

@@ -1,5 +1,7 @@
 #include "runner/runner.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -27,6 +29,18 @@ StageFailure as_stage_failure(const SinkFailure& failure) {
           .fingerprint = failure.fingerprint.empty() ? failure.code : failure.fingerprint,
           .detail = failure.detail,
           .classified_by = failure.classified_by};
+}
+
+// What one of `sharers` attempts at a time may use: of the pipeline's limit, or of half the
+// machine.
+std::uint64_t memory_share(const Pipeline& pipeline, unsigned sharers) {
+  std::uint64_t all = pipeline.memory_limit_bytes;
+  if (all == 0) {
+    const long pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGE_SIZE);
+    if (pages > 0 && page > 0)
+      all = static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page) / 2;
+  }
+  return all / std::max(1U, sharers);
 }
 
 bool pushes_back(ErrorClass error) {
@@ -229,6 +243,7 @@ asio::awaitable<void> Runner::perform(effect::ExecuteAttempt e) {
   work.release = keeper_.state().find(e.run)->kind == RunKind::release;
   work.threads =
       keeper_.state().find(e.run)->slots.size() > 1 ? 1 : keeper_.executor().blocking_limit();
+  work.memory_limit_bytes = memory_share(*pipeline, keeper_.executor().blocking_limit());
   work.known_copies = [this](const Digest& source) { return known_copy(keeper_, source); };
   const bool only_undelivered = work.release && pipeline->sink.mode == LoadMode::append;
   auto overlay = only_undelivered ? undelivered_of(keeper_, e.slot) : overlay_of(keeper_, e.slot);
@@ -470,7 +485,10 @@ asio::awaitable<void> Runner::perform(effect::VerifyLoaded e) {
   auto job = [pipeline, plan]() -> SinkResult<std::uint64_t> {
     auto sink = open_sink(*pipeline);
     if (!sink) return std::unexpected(sink.error());
-    return (*sink)->verify(plan);
+    auto rows = (*sink)->verify(plan);
+    // Leftovers of overtaken attempts. One that stays costs space and nothing else.
+    if (rows) (void)(*sink)->tidy(plan.partition, plan.fence);
+    return rows;
   };
   auto rows = co_await blocking(keeper_.executor(), std::move(job));
   if (!rows && (rows.error().error == ErrorClass::transient || pushes_back(rows.error().error))) {
