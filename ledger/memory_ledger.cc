@@ -1,6 +1,9 @@
 #include "ledger/memory_ledger.h"
 
+#include <algorithm>
 #include <cstring>
+
+#include "ledger/tiles.h"
 
 namespace daybook {
 
@@ -58,6 +61,21 @@ Result<void> MemoryLedger::read(std::uint64_t from, std::uint64_t to, const Visi
   if (const auto within = bounded(from, to); !within) return within;
   for (std::uint64_t i = from; i < to; ++i) {
     if (!visit(i, std::as_bytes(std::span(entries_[i])).first(sizes_[i]))) break;
+  }
+  return {};
+}
+
+Result<void> MemoryLedger::read_groups(std::uint64_t from, std::uint64_t to,
+                                       const VisitGroup& visit) const {
+  const std::lock_guard guard(mutex_);
+  if (const auto within = bounded(from, to); !within) return within;
+  std::vector<Bytes> group;
+  for (std::uint64_t first = from; first < to; first += group.size()) {
+    group.clear();
+    for (std::uint64_t i = first; i < std::min(to, first + tile_width); ++i) {
+      group.push_back(std::as_bytes(std::span(entries_[i])).first(sizes_[i]));
+    }
+    if (!visit(first, group)) break;
   }
   return {};
 }

@@ -25,6 +25,8 @@ class MemoryLedger : public Ledger {
   Result<TreeHead> append(std::span<const Bytes> entries) override;
   TreeHead head() const override;
   Result<void> read(std::uint64_t from, std::uint64_t to, const Visit& visit) const override;
+  Result<void> read_groups(std::uint64_t from, std::uint64_t to,
+                           const VisitGroup& visit) const override;
   Result<Digest> root_at(std::uint64_t size) const override;
   Result<std::vector<Digest>> inclusion_proof(std::uint64_t index,
                                               std::uint64_t size) const override;

@@ -21,7 +21,8 @@ struct RocksdbLedgerOptions {
   std::string anchor_path = {};  // empty: `<book>/anchor`; better on another device
   FileSystem* files = nullptr;   // null: posix_file_system()
   std::shared_ptr<rocksdb::FileSystem> rocksdb_files = nullptr;  // null: RocksDB's own
-  std::size_t write_buffer_bytes = std::size_t{64} << 20;
+  // Bounds what a crash leaves to replay, and so the time to open after one.
+  std::size_t write_buffer_bytes = std::size_t{8} << 20;
 };
 
 // Makes an empty book in `dir`, which is absent or empty (else conflict). `id` is random.

@@ -93,7 +93,7 @@ rocksdb::Options database_options(const RocksdbLedgerOptions& options, rocksdb::
   o.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;  // the anchor decides
   o.recycle_log_file_num = 0;
   o.max_bgerror_resume_count = 0;
-  o.memtable_protection_bytes_per_key = 0;
+  o.memtable_protection_bytes_per_key = 8;
   o.max_background_jobs = 2;
   o.write_buffer_size = options.write_buffer_bytes;
   o.max_write_buffer_number = 4;

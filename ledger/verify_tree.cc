@@ -1,7 +1,6 @@
 #include "ledger/verify_tree.h"
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
 
 #include "ledger/tile_tree.h"
@@ -11,7 +10,7 @@ namespace daybook {
 namespace {
 
 // Enough leaves at a time that the upper levels of the tree are hashed in full lanes as well.
-constexpr std::size_t leaves_per_round = 4 * tile_width;
+constexpr std::size_t leaves_per_round = 16 * tile_width;
 
 }  // namespace
 
@@ -22,9 +21,6 @@ Result<VerifyReport> verify_tree(
   VerifyReport report;
   TileTree tree;
   std::optional<Error> error;
-  std::vector<std::byte> arena;
-  std::vector<std::size_t> ends;
-  std::vector<Bytes> entries;
   std::vector<Digest> leaves;
 
   const Seal compare = [&](unsigned level, std::uint64_t index, std::span<const Digest> tile) {
@@ -43,28 +39,21 @@ Result<VerifyReport> verify_tree(
                   fmt::format("first bad index {}: entry and tile of level {} differ", bad, level)};
   };
   const auto round = [&] {
-    entries.clear();
-    std::size_t begin = 0;
-    for (const std::size_t end : ends) {
-      entries.push_back(Bytes(arena).subspan(begin, end - begin));
-      begin = end;
-    }
-    leaves.resize(entries.size());
-    hash_leaves(entries, leaves);
     tree.append(leaves, compare);
-    report.bytes += begin;
-    ends.clear();
+    leaves.clear();
     if (progress) progress(tree.size(), expected.size);
   };
-  const auto read = ledger.read(0, expected.size, [&](std::uint64_t, Bytes entry) {
-    const std::size_t begin = ends.empty() ? 0 : ends.back();
-    if (arena.size() < begin + entry.size()) arena.resize(2 * (begin + entry.size()));
-    std::memcpy(arena.data() + begin, entry.data(), entry.size());
-    ends.push_back(begin + entry.size());
-    if (ends.size() == leaves_per_round) round();
-    return !error.has_value();
-  });
-  if (!error && !ends.empty() && read) round();
+  // Entries are hashed where they were read, a row at a time; the tree takes many rows at once.
+  const auto read =
+      ledger.read_groups(0, expected.size, [&](std::uint64_t, std::span<const Bytes> entries) {
+        const std::size_t before = leaves.size();
+        leaves.resize(before + entries.size());
+        hash_leaves(entries, std::span(leaves).subspan(before));
+        for (const Bytes& entry : entries) report.bytes += entry.size();
+        if (leaves.size() >= leaves_per_round) round();
+        return !error.has_value();
+      });
+  if (!error && read && !leaves.empty()) round();
   if (error) return std::unexpected(*error);
   if (!read) return std::unexpected(read.error());
   report.head = {tree.size(), tree.root()};

@@ -14,8 +14,8 @@ struct VerifyReport {
   std::uint64_t bytes = 0;  // of entries
 };
 
-// `progress(done, size)` after each bundle. corrupt names the first bad index: everything before it
-// agreed with its tiles.
+// `progress(done, size)` every few thousand entries. corrupt names the first bad index: everything
+// before it agreed with its tiles.
 Result<VerifyReport> verify_tree(
     const Ledger& ledger,
     const std::function<void(std::uint64_t done, std::uint64_t size)>& progress = {});
