@@ -8,7 +8,7 @@
 
 #include "runner/connect/crash_point.h"
 #include "runner/connect/failure.h"
-#include "runner/connect/sqlstate.h"
+#include "runner/dataplane/sqlstate.h"
 
 namespace daybook {
 namespace {

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "runner/connect/secret.h"
+#include "runner/definition/secret.h"
 #include "runner/connect/sink.h"
 
 struct pg_conn;

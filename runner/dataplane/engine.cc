@@ -130,6 +130,10 @@ void check_function(duckdb_function_info info, duckdb_data_chunk input, duckdb_v
   engine_of(info)->check(input, output);
 }
 
+void fits_function(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output) {
+  engine_of(info)->fits(input, output);
+}
+
 void loser_function(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output) {
   const idx_t n = duckdb_data_chunk_get_size(input);
   bool* out = static_cast<bool*>(duckdb_vector_get_data(output));
@@ -258,6 +262,7 @@ Staged<void> Engine::register_functions(duckdb_connection connection) {
   const FunctionSpec specs[] = {
       {"daybook_tap", {}, DUCKDB_TYPE_ANY, DUCKDB_TYPE_BOOLEAN, true, tap_function},
       {"daybook_check", {}, DUCKDB_TYPE_ANY, DUCKDB_TYPE_BOOLEAN, true, check_function},
+      {"daybook_fits", {big}, DUCKDB_TYPE_ANY, DUCKDB_TYPE_BOOLEAN, false, fits_function},
       {"daybook_loser", {integer, big}, none, DUCKDB_TYPE_BOOLEAN, false, loser_function},
       {"daybook_waived", {big}, none, DUCKDB_TYPE_BOOLEAN, false, waived_function},
       {"daybook_find", {integer}, DUCKDB_TYPE_ANY, DUCKDB_TYPE_BIGINT, false, find_function},
@@ -415,6 +420,23 @@ void Engine::tap(duckdb_data_chunk input, duckdb_vector output) {
   }
 }
 
+void Engine::fits(duckdb_data_chunk input, duckdb_vector output) const {
+  const auto n = static_cast<std::uint32_t>(duckdb_data_chunk_get_size(input));
+  bool* good = static_cast<bool*>(duckdb_vector_get_data(output));
+  const VectorView source = view_of(input, 0);
+  std::vector<VectorView> columns(output_columns_);
+  for (std::size_t i = 0; i < output_columns_; ++i) columns[i] = view_of(input, 1 + i);
+  std::vector<RuleHit> hits;
+  output_rules_->check(columns, n, {}, hits);
+  std::memset(good, 1, n);
+  for (const RuleHit& hit : hits) {
+    const OnViolation action = output_rules_->rules()[hit.rule].on_violation;
+    if (action == OnViolation::warn) continue;
+    if (waivable(action) && is_waived(source.at<std::int64_t>(hit.row))) continue;
+    good[hit.row] = false;
+  }
+}
+
 void Engine::check(duckdb_data_chunk input, duckdb_vector output) {
   const auto n = static_cast<std::uint32_t>(duckdb_data_chunk_get_size(input));
   bool* keep = static_cast<bool*>(duckdb_vector_get_data(output));
@@ -436,8 +458,8 @@ void Engine::check(duckdb_data_chunk input, duckdb_vector output) {
   std::memset(keep, 1, n);
   const bool keyed = context_.partition.by_column() && !context_.column_key.empty();
   for (std::uint32_t r = 0; keyed && r < n; ++r) {
-    keep[r] = context_.partition.key_of(columns[context_.partition.column()], r) ==
-              context_.column_key;
+    keep[r] =
+        context_.partition.key_of(columns[context_.partition.column()], r) == context_.column_key;
   }
   std::vector<RuleHit> hits;
   context_.rules->check(columns, n, faults, hits);
@@ -456,9 +478,9 @@ void Engine::check(duckdb_data_chunk input, duckdb_vector output) {
     Verdict verdict;
     for (const TypeFault& fault : faults) {
       if (fault.row != row) continue;
-      verdict.add(context_.rules->type_action(fault.column),
-                  context_.rules->type_violation(fault.column,
-                                                 lost[fault.column].at<Text>(row).view()));
+      verdict.add(
+          context_.rules->type_action(fault.column),
+          context_.rules->type_violation(fault.column, lost[fault.column].at<Text>(row).view()));
     }
     for (const RuleHit& hit : hits) {
       if (hit.row != row) continue;

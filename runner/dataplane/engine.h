@@ -40,7 +40,7 @@ struct StageRun {
   std::uint64_t rows_out = 0, rows_to_output = 0;  // before and after the output contract's rules
   std::vector<SetAside> set_aside;
   RuleTally tally;
-  std::vector<Digest> leaves;  // of the output rows
+  std::vector<Digest> leaves;                           // of the output rows
   std::function<void(std::vector<Digest>&)> on_leaves;  // takes them as they come
   LeafBatch batch{row_context};
   std::optional<StageFailure> failure;  // of ours, inside a DuckDB call
@@ -67,6 +67,8 @@ class Engine {
   const std::vector<LookupKeys>& lookup_keys() const { return lookup_keys_; }
 
   void tap(duckdb_data_chunk input, duckdb_vector output);
+  // True for rows that the output contract's row rules let stay.
+  void fits(duckdb_data_chunk input, duckdb_vector output) const;
   // Checks rows DuckDB read itself (Parquet): false where the row was set aside.
   void check(duckdb_data_chunk input, duckdb_vector output);
 

@@ -130,8 +130,7 @@ Staged<void> ask_gates(const Contract& contract, const GateSubject& subject,
     }
     const bool asked = exact(gate.low, low) && (gate.high.empty() || exact(gate.high, high));
     if (gate.percent) {  // products are compared: a share need not have an end
-      finding.measured =
-          text_of(whole == 0 ? 0 : value * 100 / static_cast<Int128>(whole)) + " %";
+      finding.measured = text_of(whole == 0 ? 0 : value * 100 / static_cast<Int128>(whole)) + " %";
       const Int128 all = whole == 0 ? 1 : static_cast<Int128>(whole);
       value = whole == 0 ? 0 : value * 100;
       low *= all;

@@ -1,14 +1,11 @@
 #include "runner/dataplane/inputs.h"
 
 #include <fcntl.h>
-#include <libpq-fe.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <memory>
 
 #include "runner/dataplane/duck.h"
@@ -96,121 +93,6 @@ Digest inputs_digest(const std::vector<InputFile>& files, const std::string& col
                         hex(sha256(bytes_of(record.bytes))), record.waive_rules ? 1 : 0);
   }
   return sha256(bytes_of(text));
-}
-
-namespace {
-
-// secret://env/NAME, secret://file/path, or the string itself.
-Staged<std::string> resolve_connection(const std::string& connection, const std::string& project) {
-  constexpr std::string_view env = "secret://env/", file = "secret://file/";
-  if (connection.starts_with(env)) {
-    const char* value = std::getenv(connection.substr(env.size()).c_str());
-    if (value == nullptr) {
-      return no_stage(ErrorClass::permission, "secret", "{} is not set", connection);
-    }
-    return std::string(value);
-  }
-  if (connection.starts_with(file)) {
-    std::string path = connection.substr(file.size());
-    std::ifstream in(path);
-    if (!in) in.open(project + "/" + path);
-    std::string value;
-    if (!in || !std::getline(in, value)) {
-      return no_stage(ErrorClass::permission, "secret", "{} can not be read", connection);
-    }
-    return value;
-  }
-  return connection;
-}
-
-std::string replaced(std::string text, std::string_view mark, const std::string& value) {
-  for (std::size_t at = 0; (at = text.find(mark, at)) != std::string::npos; at += value.size()) {
-    text.replace(at, mark.size(), value);
-  }
-  return text;
-}
-
-StageFailure postgres_failure(PGconn* connection, const PGresult* result, std::string_view doing) {
-  const char* state = result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_SQLSTATE);
-  const char* message =
-      result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-  const std::string code = state == nullptr ? "connection" : state;
-  ErrorClass kind = ErrorClass::definition;
-  if (state == nullptr || code.starts_with("08") || code.starts_with("57")) {
-    kind = ErrorClass::dependency_down;
-  } else if (code.starts_with("40") || code.starts_with("55")) {
-    kind = ErrorClass::transient;
-  } else if (code.starts_with("53")) {
-    kind = ErrorClass::throttled;
-  } else if (code.starts_with("28") || code == "42501") {
-    kind = ErrorClass::permission;
-  }
-  // A connection error may hold the connection string's host; never its password.
-  const std::string text = message != nullptr ? message
-                           : state == nullptr ? "the database does not answer"
-                                              : PQerrorMessage(connection);
-  return stage_failure(kind, "sqlstate." + code, fmt::format("{}: {}", doing, printable(text, 300)),
-                       doing);
-}
-
-}  // namespace
-
-Staged<void> capture_postgres(const PostgresSource& source, const PartitionInput& input,
-                              const std::string& project, const std::filesystem::path& to,
-                              StageProgress& progress) {
-  const auto target = resolve_connection(source.connection, project);
-  if (!target) return std::unexpected(target.error());
-  const std::unique_ptr<PGconn, decltype(&PQfinish)> connection(PQconnectdb(target->c_str()),
-                                                                PQfinish);
-  if (PQstatus(connection.get()) != CONNECTION_OK) {
-    return std::unexpected(postgres_failure(connection.get(), nullptr, "connecting"));
-  }
-  using Answer = std::unique_ptr<PGresult, decltype(&PQclear)>;
-  for (const char* sql :
-       {"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "SET LOCAL DateStyle = 'ISO, YMD'",
-        "SET LOCAL TimeZone = 'UTC'", "SET LOCAL extra_float_digits = 3",
-        "SET LOCAL client_encoding = 'UTF8'", "SET LOCAL IntervalStyle = 'iso_8601'"}) {
-    const Answer answer(PQexec(connection.get(), sql), PQclear);
-    if (PQresultStatus(answer.get()) != PGRES_COMMAND_OK) {
-      return std::unexpected(postgres_failure(connection.get(), answer.get(), "preparing"));
-    }
-  }
-  const auto literal = [&](const std::string& text) {
-    char* quoted = PQescapeLiteral(connection.get(), text.data(), text.size());
-    std::string out = quoted == nullptr ? "NULL" : quoted;
-    PQfreemem(quoted);
-    return out;
-  };
-  std::string query = replaced(source.query, "{from}", literal(input.from));
-  query = replaced(query, "{to}", literal(input.to));
-  {
-    const Answer answer(
-        PQexec(
-            connection.get(),
-            fmt::format("COPY ({}) TO STDOUT (FORMAT csv, HEADER, FORCE_QUOTE *)", query).c_str()),
-        PQclear);
-    if (PQresultStatus(answer.get()) != PGRES_COPY_OUT) {
-      return std::unexpected(postgres_failure(connection.get(), answer.get(), "the query"));
-    }
-  }
-  std::ofstream out(to, std::ios::binary);
-  for (;;) {
-    if (progress.cancel) return no_stage(ErrorClass::transient, "cancelled", "cancelled");
-    char* data = nullptr;
-    const int got = PQgetCopyData(connection.get(), &data, 0);
-    if (got > 0) out.write(data, got);
-    PQfreemem(data);
-    if (got == -1) break;
-    if (got < -1) return std::unexpected(postgres_failure(connection.get(), nullptr, "the query"));
-  }
-  const Answer answer(PQgetResult(connection.get()), PQclear);
-  if (PQresultStatus(answer.get()) != PGRES_COMMAND_OK) {
-    return std::unexpected(postgres_failure(connection.get(), answer.get(), "the query"));
-  }
-  out.close();
-  if (!out)
-    return no_stage(ErrorClass::transient, "io", "{}: {}", to.string(), std::strerror(errno));
-  return {};
 }
 
 }  // namespace daybook

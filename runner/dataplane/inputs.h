@@ -1,4 +1,4 @@
-// Inputs as a whole: their digests, and a PostgreSQL query captured as a file.
+// Inputs as a whole: files that are known by digest before they are trusted.
 #pragma once
 
 #include <sys/stat.h>
@@ -35,10 +35,5 @@ std::string read_parquet_rows(const std::string& path);
 
 Digest inputs_digest(const std::vector<InputFile>& files, const std::string& column_key,
                      const std::vector<OverlayRecord>& overlay);
-
-// Runs the query in one read-only snapshot and writes its rows as CSV, nulls told from empty text.
-Staged<void> capture_postgres(const PostgresSource& source, const PartitionInput& input,
-                              const std::string& project, const std::filesystem::path& to,
-                              StageProgress& progress);
 
 }  // namespace daybook

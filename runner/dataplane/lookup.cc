@@ -53,10 +53,11 @@ Staged<void> LookupTable::add(std::vector<std::optional<std::string>> key,
 }
 
 Staged<void> LookupTable::too_large() const {
-  return no_stage(ErrorClass::definition, "lookup.too_large",
-                  "{}: the lookup file needs more than the {} MiB that a lookup may take in memory; "
-                  "raise the pipeline's memory limit, or join it in a sql step",
-                  file_.name, memory_max_ >> 20);
+  return no_stage(
+      ErrorClass::definition, "lookup.too_large",
+      "{}: the lookup file needs more than the {} MiB that a lookup may take in memory; "
+      "raise the pipeline's memory limit, or join it in a sql step",
+      file_.name, memory_max_ >> 20);
 }
 
 Staged<void> LookupTable::index(std::span<const Column> types) {

@@ -10,8 +10,8 @@
 namespace daybook {
 namespace {
 using namespace dataplane_limits;
-constexpr std::size_t block_bytes = 1 << 20;
-constexpr std::size_t padding = 128;  // readable past a block's end: SIMD loads
+constexpr std::size_t block_bytes = 512 << 10;  // what is looked at several times stays near
+constexpr std::size_t padding = 128;            // readable past a block's end: SIMD loads
 
 std::string_view without_separator(std::string_view record) {
   if (record.ends_with('\n')) record.remove_suffix(1);
@@ -48,6 +48,10 @@ std::unique_ptr<RecordReader> RecordReader::open(
 }
 
 char* RecordReader::room_for_text(std::size_t size) {
+  // Few blocks need any; what is given out of one never moves.
+  if (block_->strings_used == 0 && block_->strings.size() < block_->size + padding) {
+    block_->strings.resize(block_->size + padding);
+  }
   DAYBOOK_ASSERT(block_->strings_used + size <= block_->strings.size(), "{}", size);
   char* at = block_->strings.data() + block_->strings_used;
   block_->strings_used += size;
@@ -273,7 +277,6 @@ void RecordReader::load_text(std::string_view text) {
   block_->bytes.resize(std::max(block_->bytes.size(), text.size() + padding + 1));
   std::memcpy(block_->bytes.data(), text.data(), text.size());
   std::memset(block_->bytes.data() + block_->size, 0, padding);
-  block_->strings.resize(std::max(block_->strings.size(), block_->size + padding));
   records_.clear();
   split();
 }
@@ -314,7 +317,6 @@ Staged<bool> RecordReader::next_block() {
   }
   auto loaded = load_range_piece();
   if (!loaded || !*loaded) return loaded;
-  block_->strings.resize(std::max(block_->strings.size(), block_->size + padding));
   split();
   row_ += records_.size();
   if (context_.record_leaves) {
@@ -356,8 +358,7 @@ Staged<std::uint32_t> RecordReader::read(std::span<const VectorView> columns, So
     }
     if (context_.keys != nullptr) {
       for (std::uint32_t r = 0; r < n; ++r) {
-        context_.keys->insert(
-            context_.partition.key_of(columns[context_.partition.column()], r));
+        context_.keys->insert(context_.partition.key_of(columns[context_.partition.column()], r));
       }
     }
     context_.rules->check(columns, n, faults_, hits_);
@@ -380,7 +381,8 @@ Staged<std::uint32_t> RecordReader::read(std::span<const VectorView> columns, So
       for (const auto& note : notes_) suspects.push_back(note.first);
       if (any_duplicates) {
         for (std::uint32_t r = 0; r < n; ++r) {
-          if (context_.duplicates.contains(source_row(input_, number_of(chunk_[r])))) suspects.push_back(r);
+          if (context_.duplicates.contains(source_row(input_, number_of(chunk_[r]))))
+            suspects.push_back(r);
         }
       }
       std::sort(suspects.begin(), suspects.end());

@@ -5,6 +5,7 @@
 #include "runner/dataplane/gates.h"
 #include "runner/dataplane/inputs.h"
 #include "runner/dataplane/output_files.h"
+#include "runner/dataplane/postgres_source.h"
 #include "runner/dataplane/stage_job.h"
 
 namespace daybook {
@@ -19,7 +20,7 @@ Staged<StageResult> StageJob::finish() {
       const SourceFile& file = parts_->files()[i];
       InputFile input;
       input.name =
-          std::holds_alternative<PostgresSource>(pipeline_.source) ? "captured.csv" : file.name;
+          std::holds_alternative<PostgresSource>(pipeline_.source) ? captured_name : file.name;
       input.digest = file.digest;
       input.bytes = file.size;
       input.records = file.records;
@@ -31,9 +32,9 @@ Staged<StageResult> StageJob::finish() {
     for (const FixedFile& fixed : fixed_) {
       if (auto same = fixed.unchanged(); !same) return std::unexpected(same.error());
       InputFile input = fixed.file;
-      auto rows = duck_scalar(
-          database_->main(),
-          fmt::format("SELECT count(*) FROM read_parquet({})", quote_text(fixed.path)));
+      auto rows =
+          duck_scalar(database_->main(),
+                      fmt::format("SELECT count(*) FROM read_parquet({})", quote_text(fixed.path)));
       if (!rows || !*rows) {
         return no_stage(ErrorClass::data, "source.malformed", "{}: its records can not be counted",
                         input.name);
@@ -79,11 +80,11 @@ Staged<void> StageJob::finish_counts(StageResult& result) {
   if (!fatal.empty()) {
     // A lookup that finds nothing is about the data of two sources; all else was agreed.
     const bool lookup = fatal.begin()->starts_with("step ");
-    return std::unexpected(stage_failure(
-        lookup ? ErrorClass::data : ErrorClass::contract, "rule",
-        fmt::format("{} records break the rule {}, which fails the run", rules[*fatal.begin()],
-                    *fatal.begin()),
-        *fatal.begin()));
+    return std::unexpected(
+        stage_failure(lookup ? ErrorClass::data : ErrorClass::contract, "rule",
+                      fmt::format("{} records break the rule {}, which fails the run",
+                                  rules[*fatal.begin()], *fatal.begin()),
+                      *fatal.begin()));
   }
   // Read to the end, and once: where all records are wanted, as many as the files have.
   std::uint64_t there = 0;
@@ -126,9 +127,8 @@ Staged<void> StageJob::finish_counts(StageResult& result) {
   }
   for (const auto& [rule, rows] : rules) result.rules.push_back({rule, rows});
   // Quarantined per rule first, then filtered and merged per step.
-  std::stable_partition(result.rules.begin(), result.rules.end(), [&](const RuleCount& count) {
-    return !dropping_.contains(count.rule);
-  });
+  std::stable_partition(result.rules.begin(), result.rules.end(),
+                        [&](const RuleCount& count) { return !dropping_.contains(count.rule); });
   return {};
 }
 
@@ -270,9 +270,10 @@ Staged<void> StageJob::ask_source_gates(StageResult& result) {
     names += (names.empty() ? "" : ", ") + quote_name(column.name);
   }
   auto done = [&]() -> Staged<void> {
-    if (auto viewed = duck_run(database_->main(),
-                               fmt::format("CREATE OR REPLACE TEMP VIEW output AS SELECT {} FROM {}",
-                                           names, source_relation(run)));
+    if (auto viewed =
+            duck_run(database_->main(),
+                     fmt::format("CREATE OR REPLACE TEMP VIEW output AS SELECT {} FROM {}", names,
+                                 source_relation(run)));
         !viewed) {
       return std::unexpected(failure_of(viewed.error(), "opening the source's records"));
     }
@@ -312,8 +313,7 @@ Staged<void> StageJob::finish_output(StageResult& result) {
         !viewed) {
       return std::unexpected(failure_of(viewed.error(), "opening the staged rows"));
     }
-    const GateSubject output{&result.rules, result.output_rows, rows_to_output_,
-                             database_->main()};
+    const GateSubject output{&result.rules, result.output_rows, rows_to_output_, database_->main()};
     if (auto asked = ask_gates(*pipeline_.output, output, result.gates); !asked) return asked;
   }
   ask_budget(pipeline_.quarantine_budget_percent, result.counts, result.gates);

@@ -8,6 +8,7 @@
 #include "runner/dataplane/gates.h"
 #include "runner/dataplane/inputs.h"
 #include "runner/dataplane/output_files.h"
+#include "runner/dataplane/postgres_source.h"
 #include "runner/dataplane/record_finder.h"
 
 namespace daybook {
@@ -34,12 +35,8 @@ Staged<void> StageJob::open_inputs() {
     files_ = request_.input.files;
   } else {
     source_ = FileSource{};
-    const auto to = request_.directory / "captured.csv";
-    if (auto done = capture_postgres(std::get<PostgresSource>(pipeline_.source), request_.input,
-                                     pipeline_.project, to, progress_);
-        !done) {
-      return done;
-    }
+    const auto to = request_.directory / captured_name;
+    if (auto done = capture_postgres(pipeline_, request_.input, to, progress_); !done) return done;
     files_ = {to.string()};
   }
   if (pipeline_.contract) context_.columns = pipeline_.contract->columns;
@@ -96,9 +93,9 @@ Staged<void> StageJob::open_engine() {
       return no_stage(ErrorClass::data, "source.missing", "no file is given for the lookup in {}",
                       lookup->from.path);
     }
-    auto table = LookupTable::load(*lookup, request_.input.lookup_files[number++],
-                                   pipeline_.project, database_->main(),
-                                   request_.memory_limit_bytes);
+    auto table =
+        LookupTable::load(*lookup, request_.input.lookup_files[number++], pipeline_.project,
+                          database_->main(), request_.memory_limit_bytes);
     if (!table) return std::unexpected(table.error());
     lookups_.push_back(std::move(*table));
   }
@@ -111,9 +108,9 @@ Staged<void> StageJob::match_parquet_columns() {
   if (files_.empty()) return no_stage(ErrorClass::data, "source.missing", "the source has no file");
   for (const std::string& path : files_) {
     const std::string name = input_name(path, pipeline_.project);
-    auto described =
-        duck_describe(database_->main(), fmt::format("SELECT * EXCLUDE (file_row_number) FROM {}",
-                                                     read_parquet_rows(path)));
+    auto described = duck_describe(
+        database_->main(),
+        fmt::format("SELECT * EXCLUDE (file_row_number) FROM {}", read_parquet_rows(path)));
     if (!described) {
       return no_stage(ErrorClass::data, "source.malformed", "{}: {}", name,
                       printable(described.error().message, 300));
@@ -127,8 +124,8 @@ Staged<void> StageJob::match_parquet_columns() {
     };
     for (const Column& column : context_.columns) {
       if (!has(*described, column.name, [](const auto& d) { return d.column.name; })) {
-        return no_stage(ErrorClass::contract, "source.columns", "{}: column \"{}\" is missing", name,
-                        column.name);
+        return no_stage(ErrorClass::contract, "source.columns", "{}: column \"{}\" is missing",
+                        name, column.name);
       }
     }
     for (const DescribedColumn& column : *described) {
@@ -180,10 +177,10 @@ std::string StageJob::parquet_rows(std::string_view condition) const {
         name, sql_name(column.type), quote_name("__lost " + column.name));
   }
   for (std::size_t i = 0; i < files_.size(); ++i) {
-    files += fmt::format(
-        "{}SELECT {}CAST({} AS BIGINT) + file_row_number + 1 AS __src FROM {}",
-        i == 0 ? "" : " UNION ALL ", names, source_row(static_cast<std::uint32_t>(i), 0),
-        read_parquet_rows(files_[i]));
+    files +=
+        fmt::format("{}SELECT {}CAST({} AS BIGINT) + file_row_number + 1 AS __src FROM {}",
+                    i == 0 ? "" : " UNION ALL ", names,
+                    source_row(static_cast<std::uint32_t>(i), 0), read_parquet_rows(files_[i]));
   }
   return fmt::format("(SELECT __src{}{} FROM ({}){})", casts, lost, files, condition);
 }
@@ -265,9 +262,8 @@ Staged<void> StageJob::find_duplicates() {
     if (failure) return std::unexpected(*failure);
     if (!rows) return std::unexpected(rows.error());
     for (const SourceRow row : *rows) {
-      found[row].emplace_back(
-          rule.on_violation,
-          Violation{rule.id, rule.column, "repeats the key of an earlier record"});
+      found[row].emplace_back(rule.on_violation, Violation{rule.id, rule.column,
+                                                           "repeats the key of an earlier record"});
     }
   }
   context_.duplicates = std::move(found);
@@ -337,7 +333,13 @@ Staged<bool> StageJob::try_part(std::size_t part, bool careful, duckdb_connectio
   auto query = build_steps(pipeline_, options_for(run, careful, true), connection);
   if (!query) return std::unexpected(query.error());
   done.file = request_.directory / fmt::format("part-{:05}.parquet", part);
-  if (auto copied = duck_run(connection, copy_to_parquet(query->sql, done.file)); !copied) {
+  const auto compute = [&]() -> Ducked<void> {
+    for (const std::string& fill : query->tables) {
+      if (auto filled = duck_run(connection, fill); !filled) return filled;
+    }
+    return duck_run(connection, copy_to_parquet(query->sql, done.file));
+  };
+  if (auto copied = compute(); !copied) {
     std::error_code ignored;
     std::filesystem::remove(done.file, ignored);
     (void)run.quarantine->close();
@@ -402,10 +404,10 @@ Staged<std::vector<QuarantinedRecord>> StageJob::records_of(const std::vector<Se
   if (wanted.empty()) return records;
   const std::size_t list = engine_->losers().size();
   engine_->add_losers(wanted);
-  auto result = duck_query(
-      database_->main(),
-      fmt::format("SELECT * FROM {} ORDER BY __src",
-                  parquet_rows(fmt::format(" WHERE daybook_loser({}, __src)", list))));
+  auto result =
+      duck_query(database_->main(),
+                 fmt::format("SELECT * FROM {} ORDER BY __src",
+                             parquet_rows(fmt::format(" WHERE daybook_loser({}, __src)", list))));
   if (!result) return std::unexpected(failure_of(result.error(), "reading what is set aside"));
   std::vector<VectorView> views;
   std::size_t next = 0;

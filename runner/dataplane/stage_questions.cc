@@ -4,6 +4,7 @@
 
 #include "runner/dataplane/engine.h"
 #include "runner/dataplane/inputs.h"
+#include "runner/dataplane/postgres_source.h"
 
 namespace daybook {
 
@@ -14,14 +15,10 @@ std::expected<Digest, StageFailure> inputs_digest_of(const Pipeline& pipeline,
                                                      StageProgress& progress) {
   std::vector<InputFile> files;
   std::vector<std::string> paths = input.files;
-  if (const auto* postgres = std::get_if<PostgresSource>(&pipeline.source)) {
-    // Its rows are not known before they are captured; what is asked is.
-    InputFile file;
-    file.name = "query";
-    const std::string text = fmt::format("{}\n{}\n{}\n", postgres->query, input.from, input.to);
-    file.bytes = text.size();
-    file.digest = sha256(bytes_of(text));
-    files.push_back(std::move(file));
+  if (std::holds_alternative<PostgresSource>(pipeline.source)) {
+    auto captured = digest_postgres(pipeline, input, progress);
+    if (!captured) return std::unexpected(captured.error());
+    files.push_back(std::move(*captured));
   }
   paths.insert(paths.end(), input.lookup_files.begin(), input.lookup_files.end());
   for (const std::string& path : paths) {
@@ -56,15 +53,60 @@ void prepare(ReadContext& context, const Pipeline& pipeline, StageProgress& prog
   for (const Column& column : context.columns) context.parsers.emplace_back(column);
 }
 
+std::unexpected<StageFailure> no_key_column(const Pipeline& pipeline) {
+  return no_stage(ErrorClass::definition, "partition", "the source has no column \"{}\"",
+                  pipeline.partition.name);
+}
+
+Staged<std::vector<std::string>> parquet_keys(const Pipeline& pipeline,
+                                              const PartitionInput& whole) {
+  std::vector<Column> columns;
+  if (pipeline.contract) columns = pipeline.contract->columns;
+  const DuckDatabase::Limits limits{"/nonexistent", whole.files, pipeline.memory_limit_bytes};
+  auto database = DuckDatabase::open(limits);
+  if (!database) return std::unexpected(database.error());
+  if (auto locked = (*database)->lock(limits); !locked) return std::unexpected(locked.error());
+  std::set<std::string> keys;
+  for (const std::string& path : whole.files) {
+    const auto malformed = [&](const DuckError& error) {
+      return no_stage(ErrorClass::data, "source.malformed", "{}: {}",
+                      input_name(path, pipeline.project), printable(error.message, 300));
+    };
+    if (columns.empty()) {
+      auto described = duck_describe(
+          (*database)->main(),
+          fmt::format("SELECT * EXCLUDE (file_row_number) FROM {}", read_parquet_rows(path)));
+      if (!described) return malformed(described.error());
+      for (const DescribedColumn& column : *described) columns.push_back(column.column);
+    }
+    const PartitionKey key(pipeline.partition, columns);
+    if (!key.by_column()) return no_key_column(pipeline);
+    const Column& column = columns[key.column()];
+    auto result =
+        duck_query((*database)->main(),
+                   fmt::format("SELECT TRY_CAST({} AS {}) FROM {}", quote_name(column.name),
+                               sql_name(column.type), read_parquet_rows(path)));
+    if (!result) return malformed(result.error());
+    std::vector<VectorView> views;
+    while (const std::uint32_t n = result->next(views)) {
+      for (std::uint32_t r = 0; r < n; ++r) keys.insert(key.key_of(views[0], r));
+    }
+    DuckError error;
+    if (result->failed(error)) return malformed(error);
+  }
+  return std::vector<std::string>(keys.begin(), keys.end());
+}
+
 }  // namespace
 
 std::expected<std::vector<std::string>, StageFailure> discover_partitions(
     const Pipeline& pipeline, const PartitionInput& whole, StageProgress& progress) {
   const auto* source = std::get_if<FileSource>(&pipeline.source);
-  if (source == nullptr || source->format == FileFormat::parquet) {
+  if (source == nullptr) {
     return no_stage(ErrorClass::definition, "partition",
-                    "partitions by column are read from CSV or JSONL files");
+                    "partitions by column are read from files");
   }
+  if (source->format == FileFormat::parquet) return parquet_keys(pipeline, whole);
   ReadContext context;
   if (pipeline.contract) context.columns = pipeline.contract->columns;
   auto parts = SourceParts::open(*source, whole.files, pipeline.project, context.columns, progress);
@@ -72,14 +114,12 @@ std::expected<std::vector<std::string>, StageFailure> discover_partitions(
   context.parts = parts->get();
   context.record_leaves = false;
   prepare(context, pipeline, progress);
-  // The rules do not matter here, only the keys of what can be read; the rest is unkeyed.
-  context.rules = std::make_unique<RuleSet>(context.columns, std::vector<RowRule>{});
-  const PartitionKey key(pipeline.partition, context.columns);
-  if (!key.by_column()) {
-    return no_stage(ErrorClass::definition, "partition", "the source has no column \"{}\"",
-                    pipeline.partition.name);
-  }
+  context.partition = PartitionKey(pipeline.partition, context.columns);
+  if (!context.partition.by_column()) return no_key_column(pipeline);
+  // The reader itself tells the key of every record, before it decides anything about it: what is
+  // found here is what staging will find.
   std::set<std::string> keys;
+  context.keys = &keys;
   OwnVectors vectors(context.columns);
   std::vector<SourceRow> rows(vector_rows_max);
   for (std::size_t i = 0;; ++i) {
@@ -92,14 +132,9 @@ std::expected<std::vector<std::string>, StageFailure> discover_partitions(
       const auto n = reader->read(vectors.views, rows.data());
       if (!n) return std::unexpected(n.error());
       if (*n == 0) break;
-      for (std::uint32_t r = 0; r < *n; ++r) {
-        keys.insert(key.key_of(vectors.views[key.column()], r));
-      }
     }
-    // A record whose other values do not parse still has a key; it is looked up when its partition
-    // is read. Those with no key at all make the partition of the unkeyed.
-    if (read.quarantined != 0) keys.insert(std::string(PartitionKey::unkeyed));
   }
+  if (auto same = context.parts->finish(); !same) return std::unexpected(same.error());
   return std::vector<std::string>(keys.begin(), keys.end());
 }
 

@@ -67,7 +67,7 @@ class StepsBuilder {
           ErrorClass::definition, "columns.names",
           fmt::format("{}: the column name \"{}\" {}", step_.empty() ? "the source" : step_,
                       printable(name),
-                      lower.empty()                ? "is empty"
+                      lower.empty()             ? "is empty"
                       : lower.starts_with("__") ? "begins with two underscores"
                                                 : "stands twice, upper and lower case being one"));
     }
@@ -96,7 +96,8 @@ class StepsBuilder {
     if (!options_.careful || wanted.empty()) return values;
     std::string tried, failed, taken;
     for (std::size_t i = 0; i < wanted.size(); ++i) {
-      tried += fmt::format(", CASE WHEN __s = 0 THEN TRY({{'v': {}}}) END AS __t{}", wanted[i].sql, i);
+      tried +=
+          fmt::format(", CASE WHEN __s = 0 THEN TRY({{'v': {}}}) END AS __t{}", wanted[i].sql, i);
       failed += fmt::format(" WHEN __t{} IS NULL THEN {}", i, codes[i]);
       taken += fmt::format(", __t{0}.v AS __v{0}", i);
       values[i] = fmt::format("__v{}", i);
@@ -122,8 +123,8 @@ class StepsBuilder {
                           quote_name(name));
     };
     const auto value_for = [&](const std::string& name) {
-      const auto found = std::find_if(set.begin(), set.end(),
-                                      [&](const NewValue& v) { return v.column == name; });
+      const auto found =
+          std::find_if(set.begin(), set.end(), [&](const NewValue& v) { return v.column == name; });
       return found == set.end() ? std::string() : found->sql;
     };
     for (const std::string& existing : names_) item(value_for(existing), existing);
@@ -206,7 +207,7 @@ class StepsBuilder {
 
   // Adds a pass over the keys; gives the condition that holds for the rows it will have found.
   std::string key_pass(const std::vector<std::string>& key, const std::string& order,
-                const std::string& condition, std::int32_t code) {
+                       const std::string& condition, std::int32_t code) {
     std::string keys;
     for (const std::string& name : key) keys += (keys.empty() ? "" : ", ") + quote_name(name);
     const std::size_t number = query_.passes.size();
@@ -352,9 +353,25 @@ class StepsBuilder {
   }
   void add(const step::Sql& sql) {
     query_.streams = false;
-    const std::string rows = counted();
+    // A query need not look at all of its rows, and may look at them twice: they are counted on the
+    // way into a table of their own, which it reads.
+    std::string rows =
+        fmt::format("(SELECT {}, __src FROM {} WHERE __s = 0)", data_columns(), from_);
+    if (options_.taps) {
+      const std::string table = fmt::format("__input_{}", query_.tables.size());
+      if (auto made =
+              duck_run(connection_, fmt::format("CREATE OR REPLACE TEMP TABLE {} AS SELECT * "
+                                                "FROM {} LIMIT 0",
+                                                table, rows));
+          !made) {
+        failure_ = failure_of(made.error(), step_);
+        return;
+      }
+      query_.tables.push_back(fmt::format("INSERT INTO {} SELECT * FROM {}", table, counted()));
+      rows = table;
+    }
     query_.taps.emplace_back();
-    const std::string body = fmt::format("WITH input AS MATERIALIZED (SELECT {} FROM {}) SELECT * FROM ({})",
+    const std::string body = fmt::format("WITH input AS (SELECT {} FROM {}) SELECT * FROM ({})",
                                          data_columns(), rows, sql.query);
     auto described = duck_describe(connection_, body);
     if (!described) {
@@ -432,13 +449,16 @@ class StepsBuilder {
       from_ = fmt::format("(SELECT {}, __src, {} ELSE 0 END AS __s{} FROM {})", names, check,
                           extras(), from_);
     }
+    std::string fits;
     if (pipeline_.output) {
       expression_rules(*pipeline_.output, true);
+      // A row that breaks another rule leaves anyway: it takes no key from one that stays.
+      fits = fmt::format(" AND daybook_fits(__src, {})", data_columns());
       for (const RowRule& rule : pipeline_.output->row_rules) {
         if (rule.kind != RowRule::Kind::unique) continue;
         const std::vector<std::string> key =
             rule.values.empty() ? std::vector<std::string>{rule.column} : rule.values;
-        std::string present;
+        std::string present = fits;
         for (const std::string& name : key) present += " AND " + quote_name(name) + " IS NOT NULL";
         const std::string message = "repeats the key of an earlier record";
         if (rule.on_violation == OnViolation::warn) {
@@ -456,7 +476,7 @@ class StepsBuilder {
     }
     if (pipeline_.sink.mode == LoadMode::merge && !pipeline_.sink.key.empty()) {
       const auto code = status(RowOutcome::merged, "merge key");
-      leave_where(key_pass(pipeline_.sink.key, "__src DESC", "", code), code);
+      leave_where(key_pass(pipeline_.sink.key, "__src DESC", fits, code), code);
     }
     query_.columns = columns;
     if (!options_.taps) {

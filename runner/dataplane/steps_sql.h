@@ -54,13 +54,14 @@ struct StepsOptions {
 };
 
 struct StepsQuery {
-  std::string sql;  // the output, in order
+  std::vector<std::string> tables;  // to be filled first, in order: what sql steps read
+  std::string sql;                  // the output, in order
   std::vector<Column> columns;
   std::vector<RowStatus> statuses;
   std::vector<TapStage> taps;
   std::vector<KeyPass> passes;
   std::vector<LookupKeys> lookups;  // in order of the steps
-  bool streams = true;  // no step needs all rows at once
+  bool streams = true;              // no step needs all rows at once
 };
 
 // Builds the query; asks DuckDB for the types in between.

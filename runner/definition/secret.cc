@@ -1,4 +1,4 @@
-#include "runner/connect/secret.h"
+#include "runner/definition/secret.h"
 
 #include <strings.h>
 

@@ -1,4 +1,4 @@
-#include "runner/connect/sqlstate.h"
+#include "runner/dataplane/sqlstate.h"
 
 #include <gtest/gtest.h>
 
