@@ -92,6 +92,17 @@ void Runner::spawn(Drive& drive, SlotId slot, bool staging, asio::awaitable<void
                  });
 }
 
+// Partitions merged into one table may write the same keys: they are loaded in the order of their
+// keys, whoever was staged first, so that the same run always leaves the same rows.
+bool Runner::in_turn(RunId run, const Slot& slot) {
+  const auto pipeline = definition_of(run, DefinitionCache::Match::exact);
+  if (!pipeline || pipeline->sink.mode != LoadMode::merge) return true;
+  return std::ranges::none_of(keeper_.state().find(run)->slots, [&](SlotId id) {
+    const Slot& other = *keeper_.state().find(id);
+    return other.run == run && other.partition < slot.partition && !settled(other.phase);
+  });
+}
+
 // Starts what may start now. The time at which something more may, where that is known.
 std::optional<Monotonic> Runner::launch(Drive& drive) {
   std::optional<Monotonic> next;
@@ -130,7 +141,7 @@ std::optional<Monotonic> Runner::launch(Drive& drive) {
               }
               spawn(drive, e.slot, true, perform(e));
             } else if constexpr (std::is_same_v<E, effect::Load>) {
-              if (stopped_) return;
+              if (stopped_ || !in_turn(e.run, slot)) return;
               spawn(drive, e.slot, true, perform(e));
             } else {
               if (!waits(e.slot)) spawn(drive, e.slot, false, perform(e));

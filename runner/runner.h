@@ -39,10 +39,17 @@ struct RunProblem {
   Diagnostics diagnostics;
 };
 
+// A run that a crash or an interruption had left open, and what was done for it now.
+struct Resumed {
+  RunId run = no_run;
+  std::vector<SlotId> slots;  // those that went on, in the order of the run
+};
+
 struct RunReport {
   RunId run = no_run;
   RunOutcome outcome = RunOutcome::succeeded;
   bool paused = false, interrupted = false;  // the run is still open and can be resumed
+  std::vector<Resumed> resumed;              // what came before `run`
 };
 
 // One partition at work, for progress displays.
@@ -101,6 +108,7 @@ class Runner {
 
   boost::asio::awaitable<void> drive(Drive& drive);
   std::optional<Monotonic> launch(Drive& drive);
+  bool in_turn(RunId run, const Slot& slot);
   void spawn(Drive& drive, SlotId slot, bool staging, boost::asio::awaitable<void> work);
 
   boost::asio::awaitable<void> perform(effect::AbandonAttempt effect);

@@ -149,9 +149,19 @@ asio::awaitable<std::expected<RunReport, RunProblem>> Runner::run(RunRequest req
   std::vector<RunId> open;
   for (const RunId id : keeper_.state().open_runs)
     if (keeper_.state().find(id)->pipeline == pipeline->name) open.push_back(id);
+  std::vector<Resumed> resumed;
   for (const RunId id : open) {
-    RunReport resumed = co_await resume(id);
-    if (resumed.paused || resumed.interrupted) co_return resumed;
+    const EntryIndex before = keeper_.state().size;
+    RunReport report = co_await resume(id);
+    Resumed done{.run = id, .slots = {}};
+    for (const SlotId slot : keeper_.state().find(id)->slots)
+      if (keeper_.state().find(slot)->story >= before) done.slots.push_back(slot);
+    resumed.push_back(std::move(done));
+    if (report.paused || report.interrupted) {
+      resumed.pop_back();  // it is what the report is about
+      report.resumed = std::move(resumed);
+      co_return report;
+    }
   }
 
   auto all = co_await offered(pipeline);
@@ -207,7 +217,8 @@ asio::awaitable<std::expected<RunReport, RunProblem>> Runner::run(RunRequest req
     if (started.error().code == Refusal::Code::already && !request.idempotency_key.empty() &&
         same != keeper_.state().run_by_idempotency_key.end())
       co_return RunReport{.run = same->second,
-                          .outcome = keeper_.state().find(same->second)->outcome};
+                          .outcome = keeper_.state().find(same->second)->outcome,
+                          .resumed = std::move(resumed)};
     co_return std::unexpected(refused(started.error()));
   }
   const RunId run = std::get<RunStarted>(started->events.front()).run;
@@ -223,7 +234,9 @@ asio::awaitable<std::expected<RunReport, RunProblem>> Runner::run(RunRequest req
 
   if (auto planned = co_await plan_all(run, request, std::move(chosen)); !planned)
     co_return std::unexpected(planned.error());
-  co_return co_await resume(run);
+  RunReport report = co_await resume(run);
+  report.resumed = std::move(resumed);
+  co_return report;
 }
 
 asio::awaitable<RunReport> Runner::resume(std::optional<RunId> run) {

@@ -1,8 +1,10 @@
 #include "runner/dataplane/jsonl_reader.h"
 
+#include <emmintrin.h>
 #include <simdjson.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 namespace daybook {
@@ -54,6 +56,42 @@ bool is_json_number(std::string_view text) {
          (text.size() < 2 || text[0] != '0' || text[1] == '.' || text[1] == 'e' || text[1] == 'E');
 }
 
+// The first byte from `at` on that is a quote, a backslash, a control character or not ASCII. Reads
+// up to 15 bytes further; the record's LF is such a byte, so it ends.
+const char* end_of_plain_text(const char* at) {
+  const __m128i quote = _mm_set1_epi8('"'), escape = _mm_set1_epi8('\\');
+  const __m128i space = _mm_set1_epi8(' ');
+  for (;; at += 16) {
+    const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const __m128i hit =
+        _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(x, quote), _mm_cmpeq_epi8(x, escape)),
+                     _mm_cmplt_epi8(x, space));  // bytes from 0x80 on count as negative
+    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(hit));
+    if (mask != 0) return at + std::countr_zero(mask);
+  }
+}
+
+template <typename T>
+bool store_narrow(std::int64_t value, void* slot) {
+  const auto narrow = static_cast<T>(value);
+  if (static_cast<std::int64_t>(narrow) != value || (value < 0) != (narrow < T{})) return false;
+  *static_cast<T*>(slot) = narrow;
+  return true;
+}
+bool store_integer(std::int64_t value, Physical physical, void* slot) {
+  switch (physical) {
+    case Physical::int8: return store_narrow<std::int8_t>(value, slot);
+    case Physical::int16: return store_narrow<std::int16_t>(value, slot);
+    case Physical::int32: return store_narrow<std::int32_t>(value, slot);
+    case Physical::int64: return store_narrow<std::int64_t>(value, slot);
+    case Physical::uint8: return store_narrow<std::uint8_t>(value, slot);
+    case Physical::uint16: return store_narrow<std::uint16_t>(value, slot);
+    case Physical::uint32: return store_narrow<std::uint32_t>(value, slot);
+    case Physical::uint64: return store_narrow<std::uint64_t>(value, slot);
+    default: return false;
+  }
+}
+
 }  // namespace
 
 struct JsonlReader::Parser {
@@ -63,6 +101,16 @@ struct JsonlReader::Parser {
 JsonlReader::JsonlReader(const ReadContext& context, PartRead& out)
     : RecordReader(context, out), parser_(std::make_unique<Parser>()) {
   seen_.resize(context.columns.size());
+  for (const Column& column : context.columns) {
+    const bool plain = std::all_of(column.name.begin(), column.name.end(), [](char c) {
+      return c >= ' ' && c <= '~' && c != '"' && c != '\\';
+    });
+    if (!plain) {
+      heads_.clear();
+      break;
+    }
+    heads_.push_back((heads_.empty() ? "{\"" : ",\"") + column.name + "\":");
+  }
 }
 JsonlReader::~JsonlReader() = default;
 
@@ -238,6 +286,72 @@ bool JsonlReader::parse(std::uint32_t record, std::uint32_t row,
   return violations.empty();
 }
 
+// Records as most writers make them: every column in the contract's order, no blanks, no escapes,
+// ASCII. False where anything is different or wrong: then the slow path decides, from the start.
+bool JsonlReader::parse_expected(std::uint32_t record, std::uint32_t row,
+                                 std::span<const VectorView> columns) {
+  using Kind = ColumnType::Kind;
+  const Record& r = records_[record];
+  const char* at = block_->bytes.data() + r.begin;
+  const char* const end = at + r.length;
+  if (heads_.size() != columns.size()) return false;
+  for (std::uint32_t c = 0; c < columns.size(); ++c) {
+    const std::string& head = heads_[c];
+    if (static_cast<std::size_t>(end - at) <= head.size() ||
+        std::memcmp(at, head.data(), head.size()) != 0) {
+      return false;
+    }
+    at += head.size();
+    const ValueParser& parser = context_.parsers[c];
+    const Kind kind = parser.type().kind;
+    const Physical physical = parser.physical();
+    char* slot = static_cast<char*>(columns[c].data) + std::size_t{row} * width_of(physical);
+    std::int64_t value = 0;
+    if (*at == '"') {
+      const char* text = ++at;
+      at = end_of_plain_text(at);
+      if (at >= end || *at != '"') return false;
+      const auto length = static_cast<std::size_t>(at++ - text);
+      if (length > dataplane_limits::field_bytes_max) return false;
+      if (kind == Kind::string) {
+        const Text stored = Text::of_padded(text, static_cast<std::uint32_t>(length));
+        std::memcpy(slot, &stored, sizeof stored);
+      } else if (kind == Kind::timestamp && parser.plain() &&
+                 parse_timestamp_fast(text, length, day_seen_, value)) {
+        std::memcpy(slot, &value, sizeof value);
+      } else if ((kind != Kind::date && kind != Kind::timestamp && kind != Kind::timestamp_tz &&
+                  kind != Kind::time && kind != Kind::decimal) ||
+                 !parser.parse({text, length}, slot)) {
+        return false;
+      }
+      continue;
+    }
+    if (end - at > 4 && std::memcmp(at, "null", 4) == 0) {
+      std::memset(slot, 0, width_of(physical));
+      columns[c].set_null(row);
+      at += 4;
+      continue;
+    }
+    const char* text = at;
+    while ((*at >= '0' && *at <= '9') || *at == '-' || *at == '.') ++at;
+    const auto length = static_cast<std::size_t>(at - text);
+    if (!is_json_number({text, length})) return false;
+    if (kind == Kind::decimal) {
+      if (physical == Physical::int128 ||
+          !parse_decimal_fast(text, length, parser.type().precision, parser.type().scale, value) ||
+          !store_integer(value, physical, slot)) {
+        return false;
+      }
+    } else if (kind == Kind::boolean || kind == Kind::string || kind == Kind::date ||
+               kind == Kind::timestamp || kind == Kind::timestamp_tz || kind == Kind::time ||
+               kind == Kind::float64 || !parse_int64_fast(text, length, value) ||
+               !store_integer(value, physical, slot)) {
+      return false;
+    }
+  }
+  return end - at == 1 && *at == '}';
+}
+
 std::uint32_t JsonlReader::fill(std::span<const VectorView> columns) {
   for (const VectorView& view : columns) {
     std::memset(view.validity, 0xff, vector_rows_max / 8);
@@ -245,6 +359,11 @@ std::uint32_t JsonlReader::fill(std::span<const VectorView> columns) {
   while (next_ < records_.size() && chunk_.size() < vector_rows_max) {
     const std::uint32_t record = next_++;
     const auto row = static_cast<std::uint32_t>(chunk_.size());
+    if (parse_expected(record, row, columns)) {
+      chunk_.push_back(record);
+      continue;
+    }
+    for (const VectorView& view : columns) view.validity[row >> 6] |= 1ULL << (row & 63);
     std::vector<Violation> violations;
     if (parse(record, row, columns, violations)) {
       chunk_.push_back(record);

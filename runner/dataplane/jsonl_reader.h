@@ -23,7 +23,11 @@ class JsonlReader final : public RecordReader {
   bool parse(std::uint32_t record, std::uint32_t row, std::span<const VectorView> columns,
              std::vector<Violation>& violations);
 
+  bool parse_expected(std::uint32_t record, std::uint32_t row, std::span<const VectorView> columns);
+
   struct Parser;
+  std::vector<std::string> heads_;  // what stands before each value where records are as expected
+  DaySeen day_seen_;
   std::unique_ptr<Parser> parser_;
   std::vector<std::uint32_t> seen_;  // per column: stamp of the record that has it
   std::uint32_t stamp_ = 0;
