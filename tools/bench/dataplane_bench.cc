@@ -1,9 +1,14 @@
 // An audited stage() beside plain DuckDB without any audit: same rows, same types, same checks,
 // same derived columns, same number of threads; each in a process of its own, in turns.
 //
-//   daybook_bench_dataplane [rows [threads [rounds [directory]]]]
+//   daybook_bench_dataplane [rows [threads [rounds [directory [csv|jsonl|parquet|all]]]]]
+//   daybook_bench_dataplane ours|plain FILE DIRECTORY THREADS        one run, for a profiler
 //
-// Prints one line a format: median seconds, processor seconds, peak memory, and their ratios.
+// Prints one line a format: median wall seconds, median processor seconds (user and system), peak
+// memory, and their ratios; the raw figures of every run go to DIRECTORY/dataplane.jsonl. Both
+// sides write Parquet with snappy and row groups of 122,880 rows (DuckDB's defaults), the rows in
+// the order of the source (its default); plain DuckDB has its default settings otherwise and the
+// same number of threads.
 #include <duckdb.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
@@ -192,7 +197,9 @@ int ours(FileFormat format, const fs::path& in, const fs::path& out, unsigned th
   return 0;
 }
 
-int plain(FileFormat format, const fs::path& in, const fs::path& out, unsigned threads) {
+// With `derived` the columns of the steps too.
+int plain_query(FileFormat format, const fs::path& in, const fs::path& out, unsigned threads,
+                bool derived) {
   duckdb_config config = nullptr;
   duckdb_create_config(&config);
   duckdb_set_config(config, "threads", std::to_string(threads).c_str());
@@ -216,8 +223,7 @@ int plain(FileFormat format, const fs::path& in, const fs::path& out, unsigned t
                 in.string(), columns)
           : fmt::format("read_parquet('{}')", in.string());
   const std::string sql = fmt::format(
-      "COPY (SELECT *, CAST(date_diff('second', pickup_ts, dropoff_ts) AS INTEGER) AS duration_s, "
-      "CAST(total - fare AS DECIMAL(10,2)) AS extras FROM {} WHERE trip_id IS NOT NULL AND vendor "
+      "COPY (SELECT *{} FROM {} WHERE trip_id IS NOT NULL AND vendor "
       "IN "
       "('CMT','VTS','DDS','HLX') AND pickup_ts IS NOT NULL AND dropoff_ts IS NOT NULL AND "
       "(payment IS NULL OR payment IN ('card','cash','app','dispute','free')) AND (passengers IS "
@@ -225,7 +231,12 @@ int plain(FileFormat format, const fs::path& in, const fs::path& out, unsigned t
       "OR passengers BETWEEN 0 AND 8) AND (pu_zone IS NULL OR pu_zone BETWEEN 1 AND 265) AND "
       "(do_zone "
       "IS NULL OR do_zone BETWEEN 1 AND 265) AND (fare IS NULL OR fare >= 0) AND "
-      "regexp_matches(plate, '^[A-Z]{{3}}-[0-9]{{4}}$')) TO '{}' (FORMAT parquet)",
+      "regexp_matches(plate, '^[A-Z]{{3}}-[0-9]{{4}}$')) TO '{}' (FORMAT parquet, COMPRESSION "
+      "snappy, "
+      "ROW_GROUP_SIZE 122880)",
+      derived ? ", CAST(date_diff('second', pickup_ts, dropoff_ts) AS INTEGER) AS duration_s, "
+                "CAST(total - fare AS DECIMAL(10,2)) AS extras"
+              : "",
       source, (out / "plain.parquet").string());
   duckdb_result result{};
   if (duckdb_query(connection, sql.c_str(), &result) != DuckDBSuccess) {
@@ -236,6 +247,10 @@ int plain(FileFormat format, const fs::path& in, const fs::path& out, unsigned t
   duckdb_disconnect(&connection);
   duckdb_close(&database);
   return 0;
+}
+
+int plain(FileFormat format, const fs::path& in, const fs::path& out, unsigned threads) {
+  return plain_query(format, in, out, threads, true);
 }
 
 struct Measured {
@@ -262,16 +277,24 @@ Measured in_child(Work work) {
           static_cast<double>(usage.ru_maxrss) / 1024};
 }
 
-Measured median(std::vector<Measured> all) {
-  std::sort(all.begin(), all.end(),
-            [](const Measured& a, const Measured& b) { return a.seconds < b.seconds; });
-  Measured middle = all[all.size() / 2];
-  for (const Measured& one : all) middle.mebibytes = std::max(middle.mebibytes, one.mebibytes);
-  return middle;
+// Each figure for itself; of memory the most.
+Measured median(const std::vector<Measured>& all) {
+  const auto middle = [&](double Measured::*figure) {
+    std::vector<double> values;
+    for (const Measured& one : all) values.push_back(one.*figure);
+    std::sort(values.begin(), values.end());
+    return values[values.size() / 2];
+  };
+  Measured out{middle(&Measured::seconds), middle(&Measured::cpu), 0};
+  for (const Measured& one : all) out.mebibytes = std::max(out.mebibytes, one.mebibytes);
+  return out;
 }
 
-int compare(std::uint64_t rows, unsigned threads, int rounds, const fs::path& directory) {
+int compare(std::uint64_t rows, unsigned threads, int rounds, const fs::path& directory,
+            const std::string& only) {
   fs::create_directories(directory);
+  std::FILE* raw = std::fopen((directory / "dataplane.jsonl").c_str(), "ae");
+  if (raw == nullptr) return 1;
   fmt::print("{:8} {:>10} {:>8} {:>8} {:>7} {:>8} {:>8} {:>7} {:>9} {:>9} {:>7}\n", "source",
              "rows", "ours s", "plain s", "ratio", "cpu s", "cpu s", "ratio", "ours MiB",
              "plain MiB", "ratio");
@@ -283,6 +306,7 @@ int compare(std::uint64_t rows, unsigned threads, int rounds, const fs::path& di
   for (const Case& c :
        {Case{FileFormat::csv, "csv", rows}, Case{FileFormat::jsonl, "jsonl", rows / 5},
         Case{FileFormat::parquet, "parquet", rows}}) {
+    if (only != "all" && only != c.name) continue;
     const fs::path in = directory / fmt::format("trips-{}.{}", c.rows, c.name);
     if (!fs::exists(in)) {
       const auto made = in_child([&] {
@@ -290,22 +314,31 @@ int compare(std::uint64_t rows, unsigned threads, int rounds, const fs::path& di
           generate(c.format == FileFormat::jsonl, c.rows, in);
           return 0;
         }
-        const int status = plain(FileFormat::csv, directory / fmt::format("trips-{}.csv", c.rows),
-                                 directory, threads);
+        const fs::path csv = directory / fmt::format("trips-{}.csv", c.rows);
+        if (!fs::exists(csv)) generate(false, c.rows, csv);
+        const int status = plain_query(FileFormat::csv, csv, directory, threads, false);
         fs::rename(directory / "plain.parquet", in);
         return status;
       });
       (void)made;
     }
     std::vector<Measured> mine, theirs;
+    const auto note = [&](const char* side, const Measured& m) {
+      fmt::print(raw,
+                 "{{\"source\":\"{}\",\"rows\":{},\"threads\":{},\"side\":\"{}\",\"wall_s\":{:.3f},"
+                 "\"cpu_s\":{:.3f},\"peak_mib\":{:.1f}}}\n",
+                 c.name, c.rows, threads, side, m.seconds, m.cpu, m.mebibytes);
+    };
     for (int round = 0; round < rounds; ++round) {
       const fs::path out = directory / "out";
       fs::remove_all(out);
       fs::create_directories(out);
       mine.push_back(in_child([&] { return ours(c.format, in, out, threads); }));
+      note("daybook", mine.back());
       fs::remove_all(out);
       fs::create_directories(out);
       theirs.push_back(in_child([&] { return plain(c.format, in, out, threads); }));
+      note("duckdb", theirs.back());
       fs::remove_all(out);
     }
     const Measured a = median(mine), b = median(theirs);
@@ -316,6 +349,7 @@ int compare(std::uint64_t rows, unsigned threads, int rounds, const fs::path& di
         a.mebibytes, b.mebibytes, a.mebibytes / b.mebibytes);
     std::fflush(stdout);
   }
+  std::fclose(raw);
   return 0;
 }
 
@@ -323,17 +357,20 @@ int compare(std::uint64_t rows, unsigned threads, int rounds, const fs::path& di
 }  // namespace daybook
 
 int main(int argc, char** argv) {
-  if (argc == 5 && std::string(argv[1]) == "ours") {  // for a profiler: ours FILE DIRECTORY THREADS
+  const std::string mode = argc == 5 ? argv[1] : "";
+  if (mode == "ours" || mode == "plain") {
     const std::filesystem::path in = argv[2];
     std::filesystem::create_directories(argv[3]);
     const auto format = in.extension() == ".csv"     ? daybook::FileFormat::csv
                         : in.extension() == ".jsonl" ? daybook::FileFormat::jsonl
                                                      : daybook::FileFormat::parquet;
-    return daybook::ours(format, in, argv[3], static_cast<unsigned>(std::atoi(argv[4])));
+    const auto run = mode == "ours" ? daybook::ours : daybook::plain;
+    return run(format, in, argv[3], static_cast<unsigned>(std::atoi(argv[4])));
   }
   const auto number = [&](int at, std::uint64_t otherwise) {
     return argc > at ? std::strtoull(argv[at], nullptr, 10) : otherwise;
   };
   return daybook::compare(number(1, 10'000'000), static_cast<unsigned>(number(2, 2)),
-                          static_cast<int>(number(3, 3)), argc > 4 ? argv[4] : "build/bench");
+                          static_cast<int>(number(3, 3)), argc > 4 ? argv[4] : "build/bench",
+                          argc > 5 ? argv[5] : "all");
 }
