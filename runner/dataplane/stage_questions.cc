@@ -5,6 +5,7 @@
 #include "runner/dataplane/engine.h"
 #include "runner/dataplane/inputs.h"
 #include "runner/dataplane/postgres_source.h"
+#include "runner/definition/diagnostic_codes.h"
 
 namespace daybook {
 
@@ -170,59 +171,193 @@ std::vector<Violation> validate_record(const Pipeline& pipeline, const std::stri
   return violations;
 }
 
-void check_types(const Pipeline& pipeline, Diagnostics& diagnostics) {
-  if (pipeline.schema.empty() || pipeline.schema[0].empty()) return;
-  ReadContext context;
-  context.columns = pipeline.schema[0];
-  std::vector<LookupTable> lookups;
+namespace {
+
+// The line as it is shown above a caret.
+std::string line_of(const std::string& text, std::uint32_t number) {
+  std::size_t begin = 0;
+  for (; number > 1 && begin != std::string::npos; --number) {
+    begin = text.find('\n', begin);
+    if (begin != std::string::npos) ++begin;
+  }
+  if (begin == std::string::npos || number == 0) return {};
+  std::string line = text.substr(begin, text.find('\n', begin) - begin);
+  if (line.ends_with('\r')) line.pop_back();
+  return line;
+}
+
+// Where the list `steps` has its item `index`, in a file written line by line.
+Span span_of_step(const std::string& text, std::size_t index) {
+  std::uint32_t number = 0, steps_line = 0;
+  std::size_t indent = std::string::npos, seen = 0;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    const std::string_view line(text.data() + begin, end - begin);
+    begin = end + 1;
+    ++number;
+    if (steps_line == 0) {
+      if (line.starts_with("steps:")) steps_line = number;
+      continue;
+    }
+    const std::size_t first = line.find_first_not_of(' ');
+    if (first == std::string_view::npos || line[first] == '#') continue;
+    if (line[first] != '-') {
+      if (first == 0) break;
+      continue;
+    }
+    if (indent == std::string::npos) indent = first;
+    if (first != indent || seen++ != index) continue;
+    const std::size_t name = std::min(line.find_first_not_of("- ", first), line.size() - 1);
+    const std::size_t past = std::min(line.find(':', name), line.size());
+    return {number, static_cast<std::uint32_t>(name + 1), static_cast<std::uint32_t>(past - name)};
+  }
+  return {steps_line, 1, steps_line == 0 ? 1U : 5U};
+}
+
+// Asks DuckDB what it makes of the steps over tables without rows.
+class TypeCheck {
+ public:
+  TypeCheck(const Pipeline& pipeline, Diagnostics& diagnostics)
+      : pipeline_(pipeline), diagnostics_(diagnostics) {}
+  void run();
+
+ private:
+  // What is said against it; empty where nothing is.
+  std::string complaint(const Pipeline& part);
+  void contract_rules(Pipeline& part);
+  bool step(Pipeline& part, std::size_t index);
+  void report(Span span, std::string message);
+
+  const Pipeline& pipeline_;
+  Diagnostics& diagnostics_;
+  ReadContext context_;
+  std::vector<LookupTable> lookups_;
+  std::unique_ptr<DuckDatabase> database_;
+  StepsOptions options_;
+};
+
+std::string TypeCheck::complaint(const Pipeline& part) {
+  const auto built = build_steps(part, options_, database_->main());
+  if (!built) return built.error().detail;
+  const auto described = duck_describe(database_->main(), built->sql);
+  return described ? "" : failure_of(described.error(), "the steps").detail;
+}
+
+void TypeCheck::report(Span span, std::string message) {
+  Diagnostic diagnostic;
+  diagnostic.code = code::engine_refuses.id;
+  diagnostic.file = pipeline_.file;
+  diagnostic.span = span;
+  diagnostic.message = std::move(message);
+  diagnostic.source_line = line_of(pipeline_.source_text, span.line);
+  diagnostics_.push_back(std::move(diagnostic));
+}
+
+// Expressions of a contract have no place in the pipeline's file: they are named.
+void TypeCheck::contract_rules(Pipeline& part) {
+  if (!pipeline_.contract) return;
+  for (const RowRule& rule : pipeline_.contract->row_rules) {
+    if (rule.kind != RowRule::Kind::expression) continue;
+    part.contract->row_rules = {rule};
+    const std::string said = complaint(part);
+    if (said.empty()) continue;
+    report({}, fmt::format("the rule \"{}\": {}", rule.id, said));
+    diagnostics_.back().file = pipeline_.contract->file;
+  }
+  part.contract->row_rules.clear();
+}
+
+// Adds the step to `part`; false where the engine refuses it.
+bool TypeCheck::step(Pipeline& part, std::size_t index) {
+  const Step& step = pipeline_.steps[index];
+  part.steps.push_back(step);
+  std::string said = complaint(part);
+  if (said.empty()) return true;
+  const std::size_t before = diagnostics_.size();
+  // Of several expressions those that are refused on their own.
+  const auto each = [&](const auto& whole) {
+    for (const auto& column : whole.columns) {
+      auto one = whole;
+      one.columns = {column};
+      part.steps.back() = std::move(one);
+      if (std::string why = complaint(part); !why.empty()) {
+        report(column.second.span, std::move(why));
+      }
+    }
+  };
+  if (const auto* derive = std::get_if<step::Derive>(&step)) each(*derive);
+  if (const auto* aggregate = std::get_if<step::Aggregate>(&step)) each(*aggregate);
+  if (diagnostics_.size() != before) return false;
+  Span span = span_of_step(pipeline_.source_text, index);
+  if (const auto* filter = std::get_if<step::Filter>(&step)) span = filter->keep.span;
+  if (const auto* flag = std::get_if<step::Flag>(&step)) span = flag->when.span;
+  if (const auto* check = std::get_if<step::Assert>(&step)) span = check->that.span;
+  if (const auto* sql = std::get_if<step::Sql>(&step)) span = sql->span;
+  if (const auto* dedupe = std::get_if<step::Dedupe>(&step); dedupe && dedupe->order_by) {
+    span = dedupe->order_by->span;
+  }
+  report(span, std::move(said));
+  return false;
+}
+
+void TypeCheck::run() {
+  context_.columns = pipeline_.schema[0];
   const DuckDatabase::Limits limits{"/nonexistent", {}, 256ULL << 20};
   auto database = DuckDatabase::open(limits);
   if (!database) return;
-  Engine engine(context, lookups);
-  if (!engine.register_functions((*database)->main()) || !(*database)->lock(limits)) return;
+  database_ = std::move(*database);
+  Engine engine(context_, lookups_);
+  if (!engine.register_functions(database_->main()) || !database_->lock(limits)) return;
   StageRun& run = engine.begin(0, true);
-  StepsOptions options;
-  options.source = fmt::format("daybook_scan(CAST({} AS BIGINT))", run.id);
-  options.columns = context.columns;
-  options.taps = false;
-  // The first step at which it fails is the one that is wrong.
-  Pipeline prefix = pipeline;
-  prefix.output.reset();
-  for (std::size_t steps = 0; steps <= pipeline.steps.size(); ++steps) {
-    prefix.steps.assign(pipeline.steps.begin(),
-                        pipeline.steps.begin() + static_cast<std::ptrdiff_t>(steps));
-    const bool whole = steps == pipeline.steps.size();
-    if (whole) prefix.output = pipeline.output;
-    const auto built = build_steps(prefix, options, (*database)->main());
-    const auto described = built ? duck_describe((*database)->main(), built->sql)
-                                 : Ducked<std::vector<DescribedColumn>>{};
-    if (built && described) continue;
+  options_.source = fmt::format("daybook_scan(CAST({} AS BIGINT))", run.id);
+  options_.columns = context_.columns;
+  options_.taps = false;
+  Pipeline part = pipeline_;
+  part.output.reset();
+  part.sink.mode = LoadMode::replace;
+  part.steps.clear();
+  contract_rules(part);
+  if (std::string said = complaint(part); !said.empty()) return report({}, std::move(said));
+  for (std::size_t i = 0; i < pipeline_.steps.size(); ++i) {
+    if (!step(part, i)) return;
+  }
+  part.output = pipeline_.output;
+  part.sink.mode = pipeline_.sink.mode;
+  if (std::string said = complaint(part); !said.empty()) {
+    report({}, std::move(said));
+    if (pipeline_.output) diagnostics_.back().file = pipeline_.output->file;
+  }
+  database_.reset();
+}
+
+}  // namespace
+
+void check_types(const Pipeline& pipeline, Diagnostics& diagnostics) {
+  if (const auto* postgres = std::get_if<PostgresSource>(&pipeline.source);
+      postgres != nullptr && !is_ordered(postgres->query)) {
     Diagnostic diagnostic;
-    diagnostic.code = "DB-2090";
+    diagnostic.severity = Severity::warning;
+    diagnostic.code = code::unordered_query.id;
     diagnostic.file = pipeline.file;
     diagnostic.message =
-        built ? failure_of(described.error(), "the steps").detail : built.error().detail;
-    if (steps != 0) {
-      const Step& step = pipeline.steps[steps - 1];
-      if (const auto* derive = std::get_if<step::Derive>(&step);
-          derive && !derive->columns.empty()) {
-        diagnostic.span = derive->columns[0].second.span;
-      } else if (const auto* filter = std::get_if<step::Filter>(&step)) {
-        diagnostic.span = filter->keep.span;
-      } else if (const auto* flag = std::get_if<step::Flag>(&step)) {
-        diagnostic.span = flag->when.span;
-      } else if (const auto* check = std::get_if<step::Assert>(&step)) {
-        diagnostic.span = check->that.span;
-      } else if (const auto* sql = std::get_if<step::Sql>(&step)) {
-        diagnostic.span = sql->span;
-      } else if (const auto* aggregate = std::get_if<step::Aggregate>(&step);
-                 aggregate && !aggregate->columns.empty()) {
-        diagnostic.span = aggregate->columns[0].second.span;
-      }
+        "the query has no ORDER BY: its rows may come in another order and be loaded again";
+    diagnostic.hint = "order by a unique key";
+    const std::size_t at = pipeline.source_text.find("query:");
+    if (at != std::string::npos) {
+      const std::size_t line = pipeline.source_text.rfind('\n', at);
+      const std::size_t begin = line == std::string::npos ? 0 : line + 1;
+      diagnostic.span = {
+          static_cast<std::uint32_t>(
+              1 + std::count(pipeline.source_text.begin(),
+                             pipeline.source_text.begin() + static_cast<std::ptrdiff_t>(begin),
+                             '\n')),
+          static_cast<std::uint32_t>(at - begin + 1), 5};
+      diagnostic.source_line = line_of(pipeline.source_text, diagnostic.span.line);
     }
     diagnostics.push_back(std::move(diagnostic));
-    return;
   }
+  if (pipeline.schema.empty() || pipeline.schema[0].empty()) return;
+  TypeCheck(pipeline, diagnostics).run();
 }
 
 EngineVersion engine_version() {

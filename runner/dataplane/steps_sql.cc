@@ -381,11 +381,7 @@ class StepsBuilder {
     names_.clear();
     for (const DescribedColumn& column : *described) names_.push_back(column.column.name);
     // One order for any plan: the query's own where it has one, else by all columns.
-    std::string lower = sql.query;
-    std::transform(lower.begin(), lower.end(), lower.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    const bool ordered = lower.rfind("order by") != std::string::npos &&
-                         lower.find(')', lower.rfind("order by")) == std::string::npos;
+    const bool ordered = is_ordered(sql.query);
     from_ = fmt::format(
         "(SELECT {}, (CAST(1 AS BIGINT) << 62) + row_number() OVER () AS __src, CAST(0 AS INTEGER) "
         "AS __s FROM ({}{}))",
@@ -509,6 +505,44 @@ class StepsBuilder {
 };
 
 }  // namespace
+
+bool is_ordered(std::string_view query) {
+  int depth = 0;
+  bool order = false;  // the word before was ORDER
+  for (std::size_t i = 0; i < query.size();) {
+    const char c = query[i];
+    const auto is_word = [&](std::size_t at) {
+      const char w = query[at];
+      return (w >= 'a' && w <= 'z') || (w >= 'A' && w <= 'Z') || (w >= '0' && w <= '9') ||
+             w == '_' || static_cast<unsigned char>(w) >= 0x80;
+    };
+    if (c == '\'' || c == '"') {
+      const std::size_t end = query.find(c, i + 1);
+      if (end == std::string_view::npos) return false;
+      i = end + 1;
+      order = false;
+    } else if (query.substr(i, 2) == "--") {
+      i = std::min(query.find('\n', i), query.size());
+    } else if (query.substr(i, 2) == "/*") {
+      const std::size_t end = query.find("*/", i);
+      if (end == std::string_view::npos) return false;
+      i = end + 2;
+    } else if (is_word(i)) {
+      std::string word;
+      for (; i < query.size() && is_word(i); ++i) {
+        const char w = query[i];
+        word.push_back(w >= 'A' && w <= 'Z' ? static_cast<char>(w + 32) : w);
+      }
+      if (order && word == "by" && depth == 0) return true;
+      order = word == "order";
+    } else {
+      depth += c == '(' ? 1 : c == ')' ? -1 : 0;
+      if (c != ' ' && c != '\n' && c != '\t' && c != '\r') order = false;
+      ++i;
+    }
+  }
+  return false;
+}
 
 bool steps_stream(const Pipeline& pipeline) {
   return std::none_of(pipeline.steps.begin(), pipeline.steps.end(), [](const Step& step) {

@@ -8,6 +8,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "runner/dataplane/duck.h"
@@ -67,6 +68,9 @@ struct StepsQuery {
 // Builds the query; asks DuckDB for the types in between.
 Staged<StepsQuery> build_steps(const Pipeline& pipeline, const StepsOptions& options,
                                duckdb_connection connection);
+
+// Whether the query as a whole, not a part of it in parentheses, says ORDER BY.
+bool is_ordered(std::string_view query);
 
 // Whether build_steps will say `streams`.
 bool steps_stream(const Pipeline& pipeline);

@@ -50,6 +50,8 @@ constexpr DiagnosticCode all_codes[] = {
     code::too_many_partitions,
     code::missing_lookup,
     code::no_input,
+    code::engine_refuses,
+    code::unordered_query,
 };
 
 struct Window {

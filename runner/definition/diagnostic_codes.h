@@ -71,6 +71,10 @@ inline constexpr DiagnosticCode too_many_partitions{"DB-2051", "more partitions 
 inline constexpr DiagnosticCode missing_lookup{"DB-2052",
                                                "a lookup file is missing for a partition"};
 inline constexpr DiagnosticCode no_input{"DB-2053", "no file matches the source"};
+// What the engine says before it runs
+inline constexpr DiagnosticCode engine_refuses{"DB-2090", "the engine can not compute a step"};
+inline constexpr DiagnosticCode unordered_query{
+    "DB-2091", "a query has no order: the same rows may come in another one and look changed"};
 }  // namespace code
 
 // All of them by number, for the reference page.

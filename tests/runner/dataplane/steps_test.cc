@@ -250,6 +250,86 @@ sink: {csv: {path: "lake/p"}}
   EXPECT_EQ(bad->at(1).row, 4U);
 }
 
+TEST_F(Steps, AQueryKeepsItsOwnOrder) {
+  EXPECT_EQ(run(R"yaml(  - sql: "SELECT id, a FROM input ORDER BY abs(a - 25)")yaml"),
+            "id,a\n2,20\n3,30\n1,10\n2,40\n");
+}
+
+// --- what check says -----------------------------------------------------------------------------
+
+class Check : public ::testing::Test {
+ protected:
+  Diagnostics check(const std::string& steps, std::string_view source = "") {
+    project.write("raw.odcs.yaml", contract);
+    project.write(
+        "p.pipeline.yaml",
+        fmt::format("pipeline: p\nversion: 1\nowner: tests\nsource: {}\ncontract: "
+                    "raw.odcs.yaml\nsteps:\n{}\nsink: {{csv: {{path: \"lake/p\"}}}}\n",
+                    source.empty() ? "{csv: {path: \"feed/items.csv\"}}" : source, steps));
+    return project.check();
+  }
+  YamlProject project;
+};
+
+TEST_F(Check, PointsAtTheExpressionTheEngineRefuses) {
+  const std::string wrong[] = {
+      R"yaml(  - derive: {x: "a + 1", y: "date_trunc('day', a)", z: "b"})yaml",
+      R"yaml(  - filter: "starts_with(a, b)")yaml",
+      R"yaml(  - sql: "SELECT id, sum(name) AS s FROM input GROUP BY id")yaml",
+      R"yaml(  - aggregate: {by: [id], columns: {n: "count(*)", s: "sum(name)"}})yaml",
+      R"yaml(  - rename: {a: c}
+  - flag: {column: f, when: "levenshtein(c, b) > 1"})yaml"};
+  for (const std::string& steps : wrong) {
+    const Diagnostics said = check(steps);
+    ASSERT_FALSE(said.empty()) << steps;
+    EXPECT_GE(said[0].span.line, 7U) << render(said[0]);
+    EXPECT_FALSE(said[0].source_line.empty()) << render(said[0]);
+    if (said[0].code == "DB-2090") {
+      EXPECT_NE(said[0].message.find("Binder Error"), std::string::npos) << said[0].message;
+    }
+  }
+  bool engine = false;
+  for (const Diagnostic& d : check(wrong[2])) engine |= d.code == "DB-2090";
+  EXPECT_TRUE(engine);
+}
+
+TEST_F(Check, SaysNothingAgainstWhatIsRight) {
+  const std::string right[] = {
+      R"yaml(  - derive: {x: "a + b", y: "upper(name)", z: "coalesce(price, 0) * 2"}
+  - filter: "x > 1 and day >= date '2024-01-01'"
+  - dedupe: {key: [id], order_by: "z"}
+  - mask: {columns: [name], method: hash}
+  - lookup: {from: {csv: {path: "feed/n.csv"}}, on: {id: id}, take: {label: label}}
+  - flag: {column: f, when: "label is null"}
+  - assert: {name: ok, that: "f or x > 0"}
+  - select: [id, x, y, z, f]
+  - rename: {x: y, y: x}
+  - aggregate: {by: [id], columns: {n: "count(*)", m: "max(z)"}})yaml",
+      R"yaml(  - sql: "SELECT id, avg(price) AS p FROM input GROUP BY id ORDER BY p")yaml"};
+  for (const std::string& steps : right) {
+    for (const Diagnostic& d : check(steps)) ADD_FAILURE() << render(d);
+  }
+}
+
+TEST_F(Check, WarnsOfAQueryWithoutAnOrder) {
+  const auto codes = [&](const std::string& query) {
+    std::string all;
+    for (const Diagnostic& d :
+         check("  - filter: \"a > 0\"",
+               fmt::format("\n  postgres: {{connection: \"dbname=x\", query: \"{}\"}}", query))) {
+      all += d.code + " ";
+    }
+    return all;
+  };
+  EXPECT_EQ(codes("SELECT id, a, b, name, price, day FROM t"), "DB-2091 ");
+  EXPECT_EQ(codes("SELECT id, a, b, name, price, day FROM (SELECT * FROM t ORDER BY id) x"),
+            "DB-2091 ");
+  EXPECT_EQ(
+      codes(
+          "SELECT id, a, b, name, price, day FROM t WHERE name <> 'order by' ORDER  BY lower(id)"),
+      "");
+}
+
 TEST(Examples, TheDemoAddsUpOnEveryDay) {
   YamlProject project;
   for (const DemoFile& file : demo_project()) project.write(std::string(file.path), file.text);
