@@ -40,16 +40,16 @@ struct RunProblem {
 };
 
 // A run that a crash or an interruption had left open, and what was done for it now.
-struct Resumed {
+struct ResumedRun {
   RunId run = no_run;
-  std::vector<SlotId> slots;  // those that went on, in the order of the run
+  std::vector<SlotId> slots = {};  // those that went on, in the order of the run
 };
 
 struct RunReport {
   RunId run = no_run;
   RunOutcome outcome = RunOutcome::succeeded;
   bool paused = false, interrupted = false;  // the run is still open and can be resumed
-  std::vector<Resumed> resumed;              // what came before `run`
+  std::vector<ResumedRun> resumed = {};      // what came before `run`
 };
 
 // One partition at work, for progress displays.

@@ -79,7 +79,7 @@ asio::awaitable<std::expected<Digest, StageFailure>> Runner::inputs_digest(
     std::shared_ptr<const Pipeline> pipeline, Offered offered) {
   std::vector<OverlayRecord> overlay;
   if (const auto slot = keeper_.state().slot(pipeline->name, pipeline->sink.name(), offered.key)) {
-    auto released = overlay_of(keeper_, *slot);
+    auto released = overlay_of(keeper_.view(), *slot);
     if (!released)
       co_return std::unexpected(StageFailure{.error = ErrorClass::internal,
                                              .code = "quarantine.unreadable",
@@ -149,13 +149,15 @@ asio::awaitable<std::expected<RunReport, RunProblem>> Runner::run(RunRequest req
   std::vector<RunId> open;
   for (const RunId id : keeper_.state().open_runs)
     if (keeper_.state().find(id)->pipeline == pipeline->name) open.push_back(id);
-  std::vector<Resumed> resumed;
+  std::vector<ResumedRun> resumed;
   for (const RunId id : open) {
     const EntryIndex before = keeper_.state().size;
     RunReport report = co_await resume(id);
-    Resumed done{.run = id, .slots = {}};
+    ResumedRun done{.run = id, .slots = {}};
     for (const SlotId slot : keeper_.state().find(id)->slots)
-      if (keeper_.state().find(slot)->story >= before) done.slots.push_back(slot);
+      if (const EntryIndex story = keeper_.state().find(slot)->story;
+          story >= before && story != no_entry)
+        done.slots.push_back(slot);
     resumed.push_back(std::move(done));
     if (report.paused || report.interrupted) {
       resumed.pop_back();  // it is what the report is about
