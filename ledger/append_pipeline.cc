@@ -6,11 +6,9 @@ namespace daybook {
 
 AppendPipeline::AppendPipeline(StagedLedger& ledger) : ledger_(ledger), places_(depth) {
   for (Place& each : places_) each.group = ledger.new_group();
-  acknowledger_ = std::jthread([this] { acknowledge_groups(); });
-  storer_ = std::jthread([this] { store_groups(); });
 }
 
-AppendPipeline::~AppendPipeline() {
+void AppendPipeline::close() {
   {
     const std::lock_guard guard(mutex_);
     closing_ = true;

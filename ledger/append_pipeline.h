@@ -1,5 +1,5 @@
-// Appends groups one after the other, each step on a thread of its own: at sizes where hashing and
-// anchoring are a good part of an append, the disk does not wait for either.
+// Appends groups one after the other in overlapping steps: where hashing and anchoring are a good
+// part of an append, the disk does not wait for either. The threads are the caller's.
 #pragma once
 
 #include <condition_variable>
@@ -7,7 +7,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <thread>
 #include <vector>
 
 #include "ledger/staged_ledger.h"
@@ -16,15 +15,20 @@ namespace daybook {
 
 class AppendPipeline {
  public:
-  // Called in the order of submission, on a thread of the pipeline: with the head over the group
-  // when it may be acknowledged, or with the error; after the first error every group fails.
+  // Called in the order of submission, by acknowledge_groups: with the head over the group when it
+  // may be acknowledged, or with the error; after the first error every group fails.
   using Done = std::function<void(const Result<TreeHead>&)>;
 
   // While the pipeline lives nobody else appends to `ledger`.
   explicit AppendPipeline(StagedLedger& ledger);
-  ~AppendPipeline();  // what was submitted is finished first
   AppendPipeline(const AppendPipeline&) = delete;
   AppendPipeline& operator=(const AppendPipeline&) = delete;
+
+  // Each runs on a thread of its own until close() was called and what was submitted is done; both
+  // have returned before the pipeline goes.
+  void store_groups();
+  void acknowledge_groups();
+  void close();
 
   // Hashes on the calling thread; waits while `depth` groups are on their way. Where it fails,
   // `done` is never called. One thread.
@@ -40,8 +44,6 @@ class AppendPipeline {
     Done done;
   };
   Place& place(std::uint64_t turn) { return places_[turn % depth]; }
-  void store_groups();
-  void acknowledge_groups();
   void failed(const Error& error);
 
   StagedLedger& ledger_;
@@ -54,8 +56,6 @@ class AppendPipeline {
   std::uint64_t finished_ = 0;
   std::optional<Error> error_;
   bool closing_ = false;
-  std::jthread acknowledger_;
-  std::jthread storer_;
 };
 
 }  // namespace daybook

@@ -149,6 +149,17 @@ class PosixFileSystem : public FileSystem {
     }
     return file;
   }
+
+  bool locked(const std::string& path) const override {
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) return errno != ENOENT;
+    struct flock request = {};
+    request.l_type = F_WRLCK;
+    request.l_whence = SEEK_SET;
+    const bool asked = ::fcntl(fd, F_OFD_GETLK, &request) == 0;
+    ::close(fd);
+    return !asked || request.l_type != F_UNLCK;
+  }
 };
 
 }  // namespace

@@ -47,6 +47,8 @@ class FileSystem {
   // `conflict` names the process that wrote itself into the file. The file stays as it was: the new
   // holder calls sign_lock when it goes to work.
   virtual Result<std::unique_ptr<File>> lock(const std::string& path) = 0;
+  // Whether somebody holds that lock now. Takes nothing; true where it can not be told.
+  virtual bool locked(const std::string&) const { return true; }
 };
 
 FileSystem& posix_file_system();

@@ -188,6 +188,12 @@ class Keeper : public RocksdbLedger {
         return {};
       }
       if (attempt == attempts_max) {
+        // Beside a keeper that writes, what can not be seen yet looks like damage. Without one it is.
+        const Error::Code code = tail.error().code;
+        if (!places_.files->locked(places_.lock))
+          return std::unexpected(
+              Error{code == Error::Code::not_found ? Error::Code::corrupt : code,
+                    tail.error().detail, tail.error().hint});
         return fail(Error::Code::unavailable, "{} after {} attempts", tail.error().detail,
                     attempts_max);
       }

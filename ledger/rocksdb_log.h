@@ -1,7 +1,7 @@
 // The log in RocksDB: keys, options, and reading. Private to the rocksdb_* sources.
 //
 // One column family, with keys such that the log only grows to the right and files are never
-// rewritten (docs/reference/ledger-format.md has the bytes):
+// rewritten (docs/ledger_format.md has the bytes):
 //   "e" | u64 big-endian first index | 0        a row of entries (ledger/tiles.h), never across a
 //                                               multiple of 256
 //   "e" | u64 of the last bundle | 1 + level    a sealed tile, 256 hashes, beside the bundle that

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "ledger/rocksdb_ledger.h"
 #include "ledger/verify_tree.h"
 #include "tests/support/temporary_directory.h"
@@ -49,6 +51,8 @@ TEST_F(AppendPipelineTest, GivesTheTreeThatAppendGives) {
   std::vector<TreeHead> acknowledged;
   {
     AppendPipeline pipeline(*ledger_);
+    const std::jthread storer([&] { pipeline.store_groups(); });
+    const std::jthread acknowledger([&] { pipeline.acknowledge_groups(); });
     std::uint64_t next = 0;
     for (const std::size_t count : {1, 3, 256, 700, 1, 1, 90, 1, 1, 1, 1, 1, 1, 1, 1, 512, 40}) {
       const auto group = texts(next, count);
@@ -63,6 +67,7 @@ TEST_F(AppendPipelineTest, GivesTheTreeThatAppendGives) {
       }));
     }
     EXPECT_EQ(pipeline.drain(), twin->head());
+    pipeline.close();
   }
   EXPECT_EQ(acknowledged, expected);
   reopen();
@@ -72,11 +77,14 @@ TEST_F(AppendPipelineTest, GivesTheTreeThatAppendGives) {
 
 TEST_F(AppendPipelineTest, RefusesAnEntryWithoutSubmittingAndGoesOn) {
   AppendPipeline pipeline(*ledger_);
+  const std::jthread storer([&] { pipeline.store_groups(); });
+  const std::jthread acknowledger([&] { pipeline.acknowledge_groups(); });
   const std::vector<Bytes> bad = {bytes_of("fine"), Bytes()};
   EXPECT_EQ(pipeline.submit(bad, [](const auto&) { FAIL(); }).error().code, Error::Code::invalid);
   const auto group = texts(0, 2);
   ASSERT_TRUE(pipeline.submit(views(group), {}));
   EXPECT_EQ(pipeline.drain()->size, 2U);
+  pipeline.close();
 }
 
 TEST_F(AppendPipelineTest, StopsAtAStepOutOfOrder) {

@@ -13,6 +13,7 @@
 #include "replay/fold.h"
 #include "replay/state_bytes.h"
 #include "replay/verify.h"
+#include "tools/bench/results.h"
 #include "tools/bench/sample_book.h"
 
 namespace daybook {
@@ -36,6 +37,7 @@ void report(std::string_view what, std::size_t entries, double seconds) {
   fmt::print("{:<44} {:>8.0f} ns an entry {:>8.2f} M entries/s\n", what,
              seconds / static_cast<double>(entries) * 1e9,
              static_cast<double>(entries) / seconds / 1e6);
+  bench::record(what, static_cast<double>(entries) / seconds);
 }
 
 int run(std::uint32_t runs) {

@@ -1,25 +1,34 @@
-// What the ledger costs above what it stands on, measured side by side in one run:
-// append against RocksDB alone with the same rows and sync, verification against SHA-256 alone,
-// opening a large book against opening a small one.
-//   ledger_bench [DIR] [LARGE]     DIR: an empty place on the disk to measure; LARGE: entries of
-//   the
-//                                  large book, 1000000 where absent
+// What the ledger costs above what it stands on, measured side by side in one run: append against
+// RocksDB alone with the same options, rows and sync; verification against SHA-256 alone; opening a
+// large book against opening a small one, closed or killed.
+//
+//   daybook_bench_ledger [DIRECTORY [LARGE [ROUNDS]]]
+//
+// DIRECTORY: an absent or empty place on the disk to measure. LARGE: entries of the large book.
+// Ratios are medians of the ratios of ROUNDS rounds; in a round the variants take turns.
 #include <fmt/format.h>
-#include <rocksdb/db.h>
-#include <rocksdb/table.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <random>
+#include <thread>
 
+#include "ledger/append_pipeline.h"
 #include "ledger/assertion.h"
+#include "ledger/merkle.h"
+#include "ledger/rocksdb_group.h"
 #include "ledger/rocksdb_ledger.h"
+#include "ledger/rocksdb_log.h"
 #include "ledger/sha256_lanes.h"
 #include "ledger/tiles.h"
 #include "ledger/verify_tree.h"
+#include "tools/bench/results.h"
 
 namespace daybook {
 namespace {
@@ -38,6 +47,13 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
+// of[i] / by[i], the median.
+double ratio(const std::vector<double>& of, const std::vector<double>& by) {
+  std::vector<double> all;
+  for (std::size_t i = 0; i < of.size(); ++i) all.push_back(of[i] / by[i]);
+  return median(all);
+}
+
 std::vector<Bytes> some_entries(std::size_t count) {
   static const std::string pool = [] {
     std::mt19937_64 random(1);
@@ -52,54 +68,48 @@ std::vector<Bytes> some_entries(std::size_t count) {
   return entries;
 }
 
-// The rows of the ledger and nothing else: no hash, no tile, no anchor.
-double raw_append(const std::string& dir, std::size_t groups, std::size_t group) {
-  fs::remove_all(dir);
-  rocksdb::Options options;
-  options.create_if_missing = true;
-  options.write_buffer_size = 64 << 20;
-  options.max_write_buffer_number = 4;
-  options.allow_concurrent_memtable_write = false;
-  options.level_compaction_dynamic_level_bytes = true;
-  options.track_and_verify_wals_in_manifest = true;
-  options.compression = rocksdb::kNoCompression;
-  rocksdb::DB* raw = nullptr;
-  rocksdb::Status status = rocksdb::DB::Open(options, dir, &raw);
-  DAYBOOK_ASSERT(status.ok(), "{}", status.ToString());
-  const std::unique_ptr<rocksdb::DB> db(raw);
-  const std::vector<Bytes> entries = some_entries(group);
-  rocksdb::WriteOptions write;
-  write.sync = true;
-  std::string row;
-  std::uint64_t next = 0;
-  return seconds([&] {
-    for (std::size_t g = 0; g < groups; ++g) {
-      rocksdb::WriteBatch batch;
-      for (std::size_t i = 0; i < group; i += tile_width) {
-        encode_row(std::span(entries).subspan(i, std::min<std::size_t>(tile_width, group - i)),
-                   row);
-        std::string key = "e";
-        for (int shift = 56; shift >= 0; shift -= 8) key += static_cast<char>((next + i) >> shift);
-        batch.Put(key, row);
-      }
-      next += group;
-      status = db->Write(write, &batch);
-      DAYBOOK_ASSERT(status.ok(), "{}", status.ToString());
-    }
-  });
+std::unique_ptr<RocksdbLedger> opened(const std::string& dir) {
+  auto ledger = RocksdbLedger::open(dir);
+  DAYBOOK_ASSERT(ledger.has_value(), "{}", ledger.error().detail);
+  return std::move(*ledger);
 }
 
 std::unique_ptr<RocksdbLedger> fresh(const std::string& dir) {
   fs::remove_all(dir);
   const auto created = create_ledger(dir, LedgerId{1});
   DAYBOOK_ASSERT(created.has_value(), "{}", created.error().detail);
-  auto ledger = RocksdbLedger::open(dir);
-  DAYBOOK_ASSERT(ledger.has_value(), "{}", ledger.error().detail);
-  return std::move(*ledger);
+  return opened(dir);
 }
 
-double ledger_append(Ledger& ledger, std::size_t groups, std::size_t group) {
-  const std::vector<Bytes> entries = some_entries(group);
+// The rows of the ledger, written with its options and nothing else: no hash, no tile, no anchor.
+double raw_append(const std::string& dir, std::size_t groups, std::span<const Bytes> entries) {
+  fs::remove_all(dir);
+  rocksdb::Options options = rocksdb_log::database_options({}, nullptr);
+  options.create_if_missing = true;
+  rocksdb::DB* raw = nullptr;
+  rocksdb::Status status = rocksdb::DB::Open(options, dir, &raw);
+  DAYBOOK_ASSERT(status.ok(), "{}", status.ToString());
+  const std::unique_ptr<rocksdb::DB> db(raw);
+  rocksdb::WriteOptions write;
+  write.sync = true;
+  rocksdb_log::RocksdbGroup group;  // for a batch with the same protection
+  std::string row;
+  std::uint64_t next = 0;
+  return seconds([&] {
+    for (std::size_t g = 0; g < groups; ++g) {
+      group.batch.Clear();
+      for (std::size_t i = 0; i < entries.size(); i += tile_width) {
+        encode_row(entries.subspan(i, std::min<std::size_t>(tile_width, entries.size() - i)), row);
+        group.batch.Put(rocksdb_log::slice(rocksdb_log::row_key(next + i)), row);
+      }
+      next += entries.size();
+      status = db->Write(write, &group.batch);
+      DAYBOOK_ASSERT(status.ok(), "{}", status.ToString());
+    }
+  });
+}
+
+double plain_append(Ledger& ledger, std::size_t groups, std::span<const Bytes> entries) {
   return seconds([&] {
     for (std::size_t g = 0; g < groups; ++g) {
       const auto head = ledger.append(entries);
@@ -108,67 +118,147 @@ double ledger_append(Ledger& ledger, std::size_t groups, std::size_t group) {
   });
 }
 
-void compare_append(const std::string& dir, std::size_t groups, std::size_t group) {
-  std::vector<double> raw;
-  std::vector<double> ours;
-  for (int round = 0; round < 5; ++round) {
-    raw.push_back(raw_append(dir + "/raw", groups, group));
-    ours.push_back(ledger_append(*fresh(dir + "/ours"), groups, group));
-  }
-  const double n = static_cast<double>(groups * group);
-  fmt::print("append, groups of {:<5} ledger {:>10.0f}/s  raw {:>10.0f}/s  ratio {:.2f}\n", group,
-             n / median(ours), n / median(raw), median(raw) / median(ours));
+double pipelined_append(StagedLedger& ledger, std::size_t groups, std::span<const Bytes> entries) {
+  return seconds([&] {
+    AppendPipeline pipeline(ledger);
+    const std::jthread storer([&] { pipeline.store_groups(); });
+    const std::jthread acknowledger([&] { pipeline.acknowledge_groups(); });
+    for (std::size_t g = 0; g < groups; ++g) {
+      const auto submitted = pipeline.submit(entries, {});
+      DAYBOOK_ASSERT(submitted.has_value(), "{}", submitted.error().detail);
+    }
+    const auto head = pipeline.drain();
+    pipeline.close();
+    DAYBOOK_ASSERT(head.has_value(), "{}", head.error().detail);
+  });
 }
 
-void compare_verify(const std::string& dir, std::size_t count) {
+void compare_append(const std::string& dir, std::size_t groups, std::size_t group, int rounds) {
+  const std::vector<Bytes> entries = some_entries(group);
+  std::vector<double> raw;
+  std::vector<double> plain;
+  std::vector<double> staged;
+  for (int round = 0; round < rounds; ++round) {
+    raw.push_back(raw_append(dir + "/raw", groups, entries));
+    plain.push_back(plain_append(*fresh(dir + "/ours"), groups, entries));
+    staged.push_back(pipelined_append(*fresh(dir + "/ours"), groups, entries));
+  }
+  const double n = static_cast<double>(groups * group);
+  fmt::print(
+      "append, groups of {:<5} raw {:>9.0f}/s  append {:>9.0f}/s (ratio {:.2f})  pipeline "
+      "{:>9.0f}/s (ratio {:.2f})\n",
+      group, n / median(raw), n / median(plain), ratio(raw, plain), n / median(staged),
+      ratio(raw, staged));
+  bench::record(fmt::format("append_{}", group), ratio(raw, plain),
+                {{"per_second", n / median(plain)}, {"raw_per_second", n / median(raw)}});
+  bench::record(fmt::format("append_{}_pipeline", group), ratio(raw, staged),
+                {{"per_second", n / median(staged)}, {"raw_per_second", n / median(raw)}});
+}
+
+void compare_verify(const std::string& dir, std::size_t count, int rounds) {
   const auto ledger = fresh(dir + "/verify");
-  (void)ledger_append(*ledger, count / 4096, 4096);
+  (void)plain_append(*ledger, count / 4096, some_entries(4096));
   const std::uint64_t size = ledger->head().size;
+  const std::vector<Bytes> entries = some_entries(size);
+  std::vector<Digest> out(size);
   std::vector<double> verify;
   std::vector<double> single;
   std::vector<double> lanes;
-  const std::vector<Bytes> entries = some_entries(size);
-  std::vector<Digest> out(size);
-  for (int round = 0; round < 5; ++round) {
+  std::vector<double> tree;
+  for (int round = 0; round < rounds; ++round) {
     verify.push_back(seconds([&] {
       const auto report = verify_tree(*ledger);
       DAYBOOK_ASSERT(report.has_value(), "{}", report.error().detail);
     }));
     single.push_back(seconds([&] { sha256_many(0, entries, out, Sha256Lanes::portable); }));
     lanes.push_back(seconds([&] { sha256_many(0, entries, out); }));
+    tree.push_back(seconds([&] {
+      sha256_many(0, entries, out);
+      (void)merkle_root(out);
+    }));
   }
   const double n = static_cast<double>(size);
   fmt::print(
-      "verify {} entries  {:>10.0f}/s  SHA-256 alone: OpenSSL {:.0f}/s (ratio {:.2f}), in lanes "
-      "{:.0f}/s (ratio {:.2f})\n",
-      size, n / median(verify), n / median(single), median(single) / median(verify),
-      n / median(lanes), median(lanes) / median(verify));
+      "verify {} entries {:>9.0f}/s  SHA-256 of the entries alone: OpenSSL {:.0f}/s (ratio "
+      "{:.2f}), "
+      "in lanes {:.0f}/s (ratio {:.2f}); in lanes with the nodes of the tree {:.0f}/s (ratio "
+      "{:.2f})\n",
+      size, n / median(verify), n / median(single), ratio(single, verify), n / median(lanes),
+      ratio(lanes, verify), n / median(tree), ratio(tree, verify));
+  bench::record("verify_openssl", ratio(single, verify), {{"per_second", n / median(verify)}});
+  bench::record("verify_lanes", ratio(lanes, verify), {{"per_second", n / median(verify)}});
+  bench::record("verify_lanes_tree", ratio(tree, verify), {{"per_second", n / median(verify)}});
 }
 
-double open_time(const std::string& dir, std::size_t count) {
-  (void)ledger_append(*fresh(dir + "/open"), count / 1000, 1000);
-  std::vector<double> times;
-  for (int round = 0; round < 7; ++round) {
-    std::unique_ptr<RocksdbLedger> ledger;
-    times.push_back(seconds([&] {
-      auto opened = RocksdbLedger::open(dir + "/open");
-      DAYBOOK_ASSERT(opened.has_value(), "{}", opened.error().detail);
-      ledger = std::move(*opened);
-    }));
+double open_seconds(const std::string& dir) {
+  std::unique_ptr<RocksdbLedger> ledger;
+  return seconds([&] { ledger = opened(dir); });
+}
+
+// A keeper that appends `count` entries and is gone without closing.
+void append_and_die(const std::string& dir, std::size_t count) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const auto ledger = opened(dir);
+    (void)plain_append(*ledger, count / 1000, some_entries(1000));
+    ::_exit(0);
   }
-  return median(times);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  DAYBOOK_ASSERT(status == 0);
 }
 
-void run(const std::string& dir, std::size_t large) {
+struct Opening {
+  double closed;
+  double killed;
+};
+
+Opening open_times(const std::string& dir, std::size_t count, int rounds) {
+  constexpr std::size_t small = 1000;
+  (void)pipelined_append(*fresh(dir + "/open"), count / small, some_entries(small));
+  std::vector<double> closed;
+  std::vector<double> killed;
+  // What waits in the write-ahead log: at most the book, at most the write buffer.
+  const std::size_t buffered =
+      RocksdbLedgerOptions().write_buffer_bytes * 9 / 10 / (entry_bytes + 40) / small * small;
+  for (int round = 0; round < rounds; ++round) {
+    closed.push_back(open_seconds(dir + "/open"));
+    append_and_die(dir + "/open", std::min(count, buffered));
+    killed.push_back(open_seconds(dir + "/open"));
+  }
+  return {median(closed), median(killed)};
+}
+
+void compare_open(const std::string& dir, std::size_t large, int rounds) {
+  std::optional<Opening> small;
+  for (const std::size_t count : {std::size_t{10'000}, std::size_t{1'000'000}, large}) {
+    if (count > large) continue;
+    const Opening times = open_times(dir, count, rounds);
+    if (!small) small = times;
+    fmt::print(
+        "open {:>9} entries: closed {:>6.1f} ms (ratio {:.2f})  killed {:>6.1f} ms (ratio "
+        "{:.2f})\n",
+        count, times.closed * 1e3, times.closed / small->closed, times.killed * 1e3,
+        times.killed / small->killed);
+    if (count == large) {
+      const double entries = static_cast<double>(count);
+      bench::record("open_closed", times.closed / small->closed,
+                    {{"milliseconds", times.closed * 1e3}, {"entries", entries}});
+      bench::record("open_killed", times.killed / small->killed,
+                    {{"milliseconds", times.killed * 1e3}, {"entries", entries}});
+      break;
+    }
+  }
+}
+
+void run(const std::string& dir, std::size_t large, int rounds) {
   fs::create_directories(dir);
-  compare_append(dir, 2000, 1);
-  compare_append(dir, 1500, 256);
-  compare_append(dir, 150, 4096);
-  compare_verify(dir, 1'000'000);
-  const double small_s = open_time(dir, 10'000);
-  const double large_s = open_time(dir, large);
-  fmt::print("open  10000 entries {:.1f} ms  {} entries {:.1f} ms  ratio {:.2f}\n", small_s * 1e3,
-             large, large_s * 1e3, large_s / small_s);
+  const bool quick = large < 1'000'000;
+  compare_append(dir, quick ? 100 : 400, 1, rounds);
+  compare_append(dir, quick ? 200 : 1000, 256, rounds);
+  compare_append(dir, quick ? 30 : 100, 4096, rounds);
+  compare_verify(dir, quick ? 200'000 : 1'000'000, rounds);
+  compare_open(dir, large, rounds);
   for (const char* name : {"/raw", "/ours", "/verify", "/open"}) fs::remove_all(dir + name);
 }
 
@@ -176,7 +266,9 @@ void run(const std::string& dir, std::size_t large) {
 }  // namespace daybook
 
 int main(int count, char** arguments) {
-  const std::string dir = count > 1 ? arguments[1] : "ledger_bench_book";
-  const std::size_t large = count > 2 ? std::strtoull(arguments[2], nullptr, 10) : 1'000'000;
-  daybook::run(dir, large);
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
+  const std::string dir = count > 1 ? arguments[1] : "build/bench/ledger";
+  const std::size_t large = count > 2 ? std::strtoull(arguments[2], nullptr, 10) : 10'000'000;
+  const int rounds = count > 3 ? static_cast<int>(std::strtol(arguments[3], nullptr, 10)) : 7;
+  daybook::run(dir, large, rounds);
 }
