@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ledger/memory_ledger.h"
+#include "statemachine/ids.h"
 
 namespace daybook::testing {
 
