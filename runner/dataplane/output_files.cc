@@ -162,7 +162,8 @@ Staged<StagedFile> describe_file(const std::filesystem::path& file, std::uint64_
   staged.name = file.filename().string();
   staged.rows = rows;
   Sha256 hash;
-  std::vector<char> buffer(1 << 18);
+  std::setvbuf(in.get(), nullptr, _IONBF, 0);  // read() into our own buffer
+  std::vector<char> buffer(1 << 17);
   while (const std::size_t got = std::fread(buffer.data(), 1, buffer.size(), in.get())) {
     hash.update(std::as_bytes(std::span(buffer.data(), got)));
     staged.bytes += got;

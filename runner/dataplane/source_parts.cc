@@ -135,7 +135,8 @@ Staged<std::unique_ptr<SourceParts>> SourceParts::open(const FileSource& source,
     }
   }
   for (const SourceFile& file : parts->files_) parts->total_bytes_ += file.size;
-  parts->part_target_ = std::max(part_bytes, (parts->total_bytes_ + parts_max - 1) / parts_max);
+  parts->part_target_ = std::clamp((parts->total_bytes_ + parts_wanted - 1) / parts_wanted,
+                                   part_bytes, part_bytes_max);
   progress.bytes_total += parts->total_bytes_;
   parts->position_ = parts->files_[0].data_begin;
   return parts;

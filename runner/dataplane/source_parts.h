@@ -26,7 +26,9 @@ inline constexpr std::uint64_t record_bytes_max = 8ULL << 20;
 inline constexpr std::uint64_t field_bytes_max = 1ULL << 20;
 inline constexpr std::size_t columns_max = 4096;
 inline constexpr std::uint64_t part_bytes = 16ULL << 20;
-inline constexpr std::uint64_t parts_max = 64;  // of one partition, roughly
+inline constexpr std::uint64_t parts_wanted = 64;  // of one partition, where they stay small
+inline constexpr std::uint64_t part_bytes_max = 32ULL
+                                                << 20;  // what parts at work hold grows with it
 }  // namespace dataplane_limits
 
 // CRC-32C over a stream, in any portions: tells a source that changes while it is read.

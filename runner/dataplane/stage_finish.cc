@@ -335,7 +335,11 @@ Staged<void> StageJob::finish_output(StageResult& result) {
     rows = {result.output_rows};
   }
   for (std::size_t i = 0; i < files.size(); ++i) {
-    auto file = describe_file(files[i], rows[i]);
+    const auto part = std::find_if(done_.begin(), done_.end(),
+                                   [&](const PartDone& p) { return p.file == files[i]; });
+    auto file = part != done_.end() && part->described
+                    ? Staged<StagedFile>(std::move(*part->described))
+                    : describe_file(files[i], rows[i]);
     if (!file) return std::unexpected(file.error());
     result.files.push_back(std::move(*file));
   }

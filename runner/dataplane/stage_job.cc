@@ -373,6 +373,11 @@ Staged<bool> StageJob::try_part(std::size_t part, bool careful, duckdb_connectio
   done.row_leaves = std::move(run.leaves);
   done.tally = std::move(run.tally);
   done.tally.add(run.read.tally);
+  if (request_.format == StagedFormat::parquet && run.rows_out != 0) {  // beside the other parts
+    auto described = describe_file(done.file, run.rows_out);
+    if (!described) return std::unexpected(described.error());
+    done.described = std::move(*described);
+  }
   return true;
 }
 
@@ -473,6 +478,14 @@ Staged<StageJob::PartDone> StageJob::run_part(std::size_t part, duckdb_connectio
   return no_stage(ErrorClass::internal, "expression", "a part can not be computed");
 }
 
+// The tree keeps a copy of what it is given at once: a piece of that size stays in the cache.
+void StageJob::append_by_pieces(Frontier& tree, std::span<const Digest> leaves) {
+  constexpr std::size_t piece = 4096;
+  for (; !leaves.empty(); leaves = leaves.subspan(std::min(piece, leaves.size()))) {
+    tree.append(leaves.first(std::min(piece, leaves.size())));
+  }
+}
+
 void StageJob::add_leaves(std::size_t index, PartDone& part) {
   std::span<const Digest> leaves(part.record_leaves);
   const auto planned = parts_->part(index);
@@ -480,11 +493,11 @@ void StageJob::add_leaves(std::size_t index, PartDone& part) {
     record_trees_.resize(parts_->files().size());
     for (const RecordRange& range : (*planned)->ranges) {
       const auto count = std::min<std::size_t>(range.rows, leaves.size());
-      record_trees_[range.input].append(leaves.first(count));
+      append_by_pieces(record_trees_[range.input], leaves.first(count));
       leaves = leaves.subspan(count);
     }
   }
-  row_tree_.append(part.row_leaves);
+  append_by_pieces(row_tree_, part.row_leaves);
   part.record_leaves = {};
   part.row_leaves = {};
 }

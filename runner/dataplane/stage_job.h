@@ -30,6 +30,7 @@ class StageJob {
     Frontier row_tree;
     RuleTally tally;
     std::filesystem::path file, quarantine;
+    std::optional<StagedFile> described;
   };
 
   Staged<void> open_inputs();
@@ -47,6 +48,7 @@ class StageJob {
   StageRun& begin_whole();
   Staged<void> ask_source_gates(StageResult& result);
   void commit(std::size_t index, PartDone done);
+  static void append_by_pieces(Frontier& tree, std::span<const Digest> leaves);
   void add_leaves(std::size_t index, PartDone& part);
   Staged<StageResult> finish();
   Staged<void> finish_counts(StageResult& result);
