@@ -68,16 +68,6 @@ RunRow row_of(const State& state, RunId id, const RunState& run) {
   return row;
 }
 
-Result<Entry> entry_at(const Ledger& ledger, EntryIndex index) {
-  Result<Entry> entry = fail(Error::Code::not_found, "there is no entry {}", index);
-  const auto read = ledger.read(index, index + 1, [&](std::uint64_t, Bytes bytes) {
-    entry = decode(bytes);
-    return true;
-  });
-  if (!read) return std::unexpected(read.error());
-  return entry;
-}
-
 // Does an event belong to the story of `slot`?
 struct About {
   const State& state;
@@ -135,6 +125,17 @@ struct About {
 };
 
 }  // namespace
+
+Result<Entry> entry_at(const Ledger& ledger, EntryIndex index) {
+  Result<Entry> entry = fail(Error::Code::not_found, "there is no entry {}", index);
+  if (index >= ledger.head().size) return entry;
+  const auto read = ledger.read(index, index + 1, [&](EntryIndex, Bytes bytes) {
+    entry = decode(bytes);
+    return true;
+  });
+  if (!read) return std::unexpected(read.error());
+  return entry;
+}
 
 std::vector<SlotRow> slot_rows(const State& state, const std::string& pipeline) {
   std::vector<SlotRow> rows;

@@ -14,6 +14,9 @@
 
 namespace daybook {
 
+// One entry as a value.
+Result<Entry> entry_at(const Ledger& ledger, EntryIndex index);
+
 struct SlotRow {
   SlotId slot{};
   std::string pipeline, sink, partition;

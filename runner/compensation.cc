@@ -64,15 +64,16 @@ std::vector<SlotId> slots_loaded_by(const State& state, RunId run) {
 }
 
 asio::awaitable<Result<PlannedCompensation>> plan_compensation(
-    Keeper& keeper, std::vector<SlotId> slots, std::optional<CompensationAction> action) {
-  const State& state = keeper.state();
+    BookView book, Executor& executor, std::vector<SlotId> slots,
+    std::optional<CompensationAction> action) {
+  const State& state = book.state;
   // Newest load first: what was loaded last is taken back first.
   std::ranges::sort(slots, std::greater<>{}, [&](SlotId id) {
     const Slot& slot = *state.find(id);
     const GenerationState* current = generation(slot, slot.current);
     return current == nullptr ? 0 : current->committed_at;
   });
-  DefinitionCache definitions(keeper);
+  DefinitionCache definitions(book);
   PlannedCompensation plan;
   bool chosen = action.has_value();
   if (action) plan.action = *action;
@@ -119,7 +120,7 @@ asio::awaitable<Result<PlannedCompensation>> plan_compensation(
       if (!sink) return std::unexpected(sink.error());
       return (*sink)->dry_run(dry);
     };
-    const auto numbers = co_await blocking(keeper.executor(), std::move(job));
+    const auto numbers = co_await blocking(executor, std::move(job));
     if (numbers) {
       step.rows_removed = numbers->rows_removed;
       step.rows_restored = numbers->rows_restored;
@@ -128,7 +129,7 @@ asio::awaitable<Result<PlannedCompensation>> plan_compensation(
     }
     plan.steps.push_back(std::move(step));
   }
-  plan.text = plan_text(keeper.state(), plan);
+  plan.text = plan_text(state, plan);
   plan.digest = sha256(bytes_of(plan.text));
   co_return plan;
 }
@@ -149,8 +150,8 @@ asio::awaitable<std::expected<CompensationId, Refusal>> propose_compensation(
   co_return std::get<CompensationProposed>(answer->events.front()).compensation;
 }
 
-Result<std::string> approval_text(Keeper& keeper, ApprovalId id) {
-  const State& state = keeper.state();
+Result<std::string> approval_text(const BookView& book, ApprovalId id) {
+  const State& state = book.state;
   const ApprovalState* approval = state.find(id);
   if (approval == nullptr) return fail(Error::Code::not_found, "there is no approval {}", id);
   std::string text;
@@ -158,7 +159,7 @@ Result<std::string> approval_text(Keeper& keeper, ApprovalId id) {
     const CompensationState* compensation = state.find(approval->compensation);
     if (compensation == nullptr)
       return fail(Error::Code::corrupt, "approval {} is about nothing", id);
-    auto kept = keeper.payloads().get(as_address(compensation->text));
+    auto kept = book.payloads.get(as_address(compensation->text));
     if (!kept) return std::unexpected(kept.error());
     text = std::move(*kept);
   } else {
@@ -181,12 +182,12 @@ Result<std::string> approval_text(Keeper& keeper, ApprovalId id) {
   return text;
 }
 
-Result<GiveApproval> check_approval(Keeper& keeper, ApprovalId id, const std::string& approver,
-                                    const std::string& armored) {
-  const auto text = approval_text(keeper, id);
+Result<GiveApproval> check_approval(const BookView& book, ApprovalId id,
+                                    const std::string& approver, const std::string& armored) {
+  const auto text = approval_text(book, id);
   if (!text) return std::unexpected(text.error());
-  const auto who = keeper.state().principals.find(approver);
-  if (who == keeper.state().principals.end() || who->second.revoked)
+  const auto who = book.state.principals.find(approver);
+  if (who == book.state.principals.end() || who->second.revoked)
     return std::unexpected(Error{Error::Code::conflict, fmt::format("{} is not enrolled", approver),
                                  "daybook principals add NAME --key FILE.pub --role approver"});
   const auto signer = verify_ssh_signature(armored, *text, "daybook");
@@ -200,7 +201,7 @@ Result<GiveApproval> check_approval(Keeper& keeper, ApprovalId id, const std::st
                       .approver = approver,
                       .key_fingerprint = signer->fingerprint,
                       .signature = armored,
-                      .digest = keeper.state().find(id)->digest};
+                      .digest = book.state.find(id)->digest};
 }
 
 }  // namespace daybook

@@ -29,7 +29,8 @@ struct PlannedCompensation {
 // What would be taken back: the loads of one run, or the current generations of named slots. Asks
 // the sinks for numbers; changes nothing.
 boost::asio::awaitable<Result<PlannedCompensation>> plan_compensation(
-    Keeper& keeper, std::vector<SlotId> slots, std::optional<CompensationAction> action);
+    BookView book, Executor& executor, std::vector<SlotId> slots,
+    std::optional<CompensationAction> action);
 
 // Slots whose current generation was loaded by this run.
 std::vector<SlotId> slots_loaded_by(const State& state, RunId run);
@@ -39,10 +40,10 @@ boost::asio::awaitable<std::expected<CompensationId, Refusal>> propose_compensat
     Keeper& keeper, Actor actor, PlannedCompensation plan, std::string reason);
 
 // The text an approval is about, from the book: what has to be signed. not_found where it is gone.
-Result<std::string> approval_text(Keeper& keeper, ApprovalId id);
+Result<std::string> approval_text(const BookView& book, ApprovalId id);
 
 // Checks the signature over that text against the approver's enrolled key; the command to ask with.
-Result<GiveApproval> check_approval(Keeper& keeper, ApprovalId id, const std::string& approver,
-                                    const std::string& armored);
+Result<GiveApproval> check_approval(const BookView& book, ApprovalId id,
+                                    const std::string& approver, const std::string& armored);
 
 }  // namespace daybook

@@ -55,7 +55,7 @@ boost::asio::awaitable<Result<DefinitionId>> register_definition(Keeper& keeper,
 }
 
 Result<std::shared_ptr<const Pipeline>> DefinitionCache::get(DefinitionId id, Match match) {
-  const DefinitionState* definition = keeper_.state().find_definition(id);
+  const DefinitionState* definition = book_.state.find_definition(id);
   if (definition == nullptr) return fail(Error::Code::not_found, "there is no definition {}", id);
   const auto checked = [&](const std::shared_ptr<const Pipeline>& pipeline)
       -> Result<std::shared_ptr<const Pipeline>> {
@@ -65,16 +65,17 @@ Result<std::shared_ptr<const Pipeline>> DefinitionCache::get(DefinitionId id, Ma
     return pipeline;
   };
   if (const auto known = known_.find(id); known != known_.end()) return checked(known->second);
-  const auto text = keeper_.payloads().get(as_address(definition->files));
+  const auto text = book_.payloads.get(as_address(definition->files));
   if (!text) return std::unexpected(text.error());
   const auto json = nlohmann::json::parse(*text, nullptr, false);
-  if (!json.is_object() || json.value("format", 0) != 1)
+  if (!json.is_object() || json.value("format", 0) != 1 || !json.contains("contracts") ||
+      !json["contracts"].is_object())
     return fail(Error::Code::corrupt, "definition {} is not readable", id);
   DefinitionFiles files;
   files.pipeline_file = json.value("pipeline_file", "");
   files.pipeline_text = json.value("pipeline", "");
-  for (const auto& [path, contract] : json.at("contracts").items())
-    files.contracts[path] = contract.get<std::string>();
+  for (const auto& [path, contract] : json["contracts"].items())
+    if (contract.is_string()) files.contracts[path] = contract.get<std::string>();
   Diagnostics diagnostics;
   auto pipeline = read_pipeline(files, json.value("project", ""), diagnostics);
   if (!pipeline)

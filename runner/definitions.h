@@ -6,6 +6,7 @@
 #include <string>
 
 #include "ledger/error.h"
+#include "runner/book_view.h"
 #include "runner/definition/pipeline.h"
 #include "runner/keeper.h"
 
@@ -21,7 +22,7 @@ boost::asio::awaitable<Result<DefinitionId>> register_definition(Keeper& keeper,
 // Reads definitions back out of the book, once each.
 class DefinitionCache {
  public:
-  explicit DefinitionCache(Keeper& keeper) : keeper_(keeper) {}
+  explicit DefinitionCache(const BookView& book) : book_(book) {}
   // Exact: refuses with `newer_version` where this program reads the same files into another digest
   // (its components have changed): such a definition must not be executed. Any: good enough to find
   // the sink and ask it.
@@ -30,7 +31,7 @@ class DefinitionCache {
   void put(DefinitionId id, std::shared_ptr<const Pipeline> pipeline);
 
  private:
-  Keeper& keeper_;
+  BookView book_;
   std::map<DefinitionId, std::shared_ptr<const Pipeline>> known_;
 };
 

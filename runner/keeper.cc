@@ -14,6 +14,7 @@
 #include "ledger/rocksdb_ledger.h"
 #include "replay/checkpoint.h"
 #include "replay/fold.h"
+#include "replay/queries.h"
 #include "statemachine/apply.h"
 #include "statemachine/invariants.h"
 
@@ -271,16 +272,7 @@ void Keeper::observe(std::function<void(EntryIndex, const Entry&)> observer) {
   observers_.push_back(std::move(observer));
 }
 
-Result<Entry> Keeper::entry(EntryIndex index) const {
-  Result<Entry> found = fail(Error::Code::not_found, "there is no entry {}", index);
-  if (index >= ledger_->head().size) return found;
-  const auto read = ledger_->read(index, index + 1, [&](EntryIndex, Bytes bytes) {
-    found = decode(bytes);
-    return true;
-  });
-  if (!read) return std::unexpected(read.error());
-  return found;
-}
+Result<Entry> Keeper::entry(EntryIndex index) const { return entry_at(*ledger_, index); }
 
 PayloadRef as_ref(const PayloadAddress& address) { return {address.digest, address.length}; }
 PayloadAddress as_address(const PayloadRef& ref) { return {ref.digest, ref.bytes}; }

@@ -13,6 +13,7 @@
 
 #include "ledger/ledger.h"
 #include "runner/book.h"
+#include "runner/book_view.h"
 #include "runner/clock.h"
 #include "runner/entropy.h"
 #include "runner/executor.h"
@@ -20,7 +21,6 @@
 
 namespace daybook {
 
-class PayloadStore;
 struct PayloadAddress;
 
 // The book's events and the payload store name the same thing; neither knows the other.
@@ -48,6 +48,7 @@ class Keeper {
   const State& state() const { return state_; }
   const Ledger& ledger() const { return *ledger_; }
   PayloadStore& payloads() { return *payloads_; }
+  BookView view() const { return {.state = state_, .ledger = *ledger_, .payloads = *payloads_}; }
   const BookPaths& paths() const { return paths_; }
   Clock& clock() { return clock_; }
   Entropy& entropy() { return entropy_; }

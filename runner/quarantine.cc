@@ -5,6 +5,8 @@
 #include <tuple>
 
 #include "ledger/payload_store.h"
+#include "replay/queries.h"
+#include "runner/keeper.h"
 
 namespace daybook {
 namespace {
@@ -22,15 +24,15 @@ RecordStatus status_of(RecordState::Status status) {
 }
 
 // The batch's own records and decisions, without what earlier batches say.
-Result<std::vector<HeldRecord>> read_own(Keeper& keeper, BatchId id) {
-  const BatchState* batch = keeper.state().find(id);
+Result<std::vector<HeldRecord>> read_own(const BookView& book, BatchId id) {
+  const BatchState* batch = book.state.find(id);
   if (batch == nullptr) return fail(Error::Code::not_found, "there is no quarantine batch {}", id);
-  const auto entry = keeper.entry(batch->at);
+  const auto entry = entry_at(book.ledger, batch->at);
   if (!entry) return std::unexpected(entry.error());
   const auto* staged = std::get_if<AttemptStaged>(&entry->event);
   if (staged == nullptr)
     return fail(Error::Code::corrupt, "entry {} does not stage batch {}", batch->at, id);
-  const auto bytes = keeper.payloads().get(as_address(batch->payload));
+  const auto bytes = book.payloads.get(as_address(batch->payload));
   if (!bytes) return std::unexpected(bytes.error());
   auto parsed = parse_quarantine(*bytes);
   if (!parsed) return std::unexpected(parsed.error());
@@ -54,7 +56,7 @@ Result<std::vector<HeldRecord>> read_own(Keeper& keeper, BatchId id) {
       held.status = status_of(touched->second.status);
       if (touched->second.replacement) {
         held.replacement = *touched->second.replacement;
-        const auto text = keeper.payloads().get(as_address(held.replacement));
+        const auto text = book.payloads.get(as_address(held.replacement));
         if (!text) return std::unexpected(text.error());
         held.amendment = *text;
       }
@@ -66,15 +68,15 @@ Result<std::vector<HeldRecord>> read_own(Keeper& keeper, BatchId id) {
 
 }  // namespace
 
-Result<std::vector<HeldRecord>> read_batch(Keeper& keeper, BatchId id) {
-  auto own = read_own(keeper, id);
+Result<std::vector<HeldRecord>> read_batch(const BookView& book, BatchId id) {
+  auto own = read_own(book, id);
   if (!own) return own;
-  const Slot& slot = *keeper.state().find(keeper.state().find(id)->slot);
+  const Slot& slot = *book.state.find(book.state.find(id)->slot);
   std::map<Identity, HeldRecord> earlier;
   for (const BatchId other : slot.batches) {
-    const BatchState& batch = *keeper.state().find(other);
+    const BatchState& batch = *book.state.find(other);
     if (other >= id || batch.touched.empty()) continue;
-    auto records = read_own(keeper, other);
+    auto records = read_own(book, other);
     if (!records) return records;
     for (HeldRecord& record : *records)
       if (record.status != RecordStatus::held)
@@ -117,19 +119,19 @@ std::vector<BatchId> open_batches(const State& state, const std::string& pipelin
 
 namespace {
 
-Result<std::vector<OverlayRecord>> collect(Keeper& keeper, SlotId id, bool undelivered_only) {
+Result<std::vector<OverlayRecord>> collect(const BookView& book, SlotId id, bool undelivered_only) {
   std::vector<OverlayRecord> out;
-  const Slot* slot = keeper.state().find(id);
+  const Slot* slot = book.state.find(id);
   if (slot == nullptr) return out;
   std::map<Identity, OverlayRecord> latest;  // a later decision on the same record wins
   for (const BatchId batch_id : slot->batches) {
-    const BatchState& batch = *keeper.state().find(batch_id);
+    const BatchState& batch = *book.state.find(batch_id);
     const bool any = std::ranges::any_of(batch.touched, [](const auto& entry) {
       return entry.second.status == RecordState::Status::released ||
              entry.second.status == RecordState::Status::delivered;
     });
     if (!any) continue;
-    auto records = read_own(keeper, batch_id);
+    auto records = read_own(book, batch_id);
     if (!records) return std::unexpected(records.error());
     for (HeldRecord& record : *records) {
       const bool released = record.status == RecordStatus::released;
@@ -149,12 +151,12 @@ Result<std::vector<OverlayRecord>> collect(Keeper& keeper, SlotId id, bool undel
 
 }  // namespace
 
-Result<std::vector<OverlayRecord>> overlay_of(Keeper& keeper, SlotId slot) {
-  return collect(keeper, slot, false);
+Result<std::vector<OverlayRecord>> overlay_of(const BookView& book, SlotId slot) {
+  return collect(book, slot, false);
 }
 
-Result<std::vector<OverlayRecord>> undelivered_of(Keeper& keeper, SlotId slot) {
-  return collect(keeper, slot, true);
+Result<std::vector<OverlayRecord>> undelivered_of(const BookView& book, SlotId slot) {
+  return collect(book, slot, true);
 }
 
 }  // namespace daybook

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "ledger/error.h"
+#include "runner/book_view.h"
 #include "runner/dataplane/stage.h"
-#include "runner/keeper.h"
 
 namespace daybook {
 
@@ -27,15 +27,15 @@ struct HeldRecord {
 
 // The records of one batch with their standing. A decision on the same record (source, row) in an
 // earlier, superseded batch of the slot carries over: reading a file again forgets nothing.
-Result<std::vector<HeldRecord>> read_batch(Keeper& keeper, BatchId batch);
+Result<std::vector<HeldRecord>> read_batch(const BookView& book, BatchId batch);
 
 // All batches of the book (or one pipeline) that are not superseded.
 std::vector<BatchId> open_batches(const State& state, const std::string& pipeline);
 
 // What released records mean for the slot's next attempt, sorted by (source, row).
-Result<std::vector<OverlayRecord>> overlay_of(Keeper& keeper, SlotId slot);
+Result<std::vector<OverlayRecord>> overlay_of(const BookView& book, SlotId slot);
 
 // Released and not yet delivered: what an append-mode release is to read.
-Result<std::vector<OverlayRecord>> undelivered_of(Keeper& keeper, SlotId slot);
+Result<std::vector<OverlayRecord>> undelivered_of(const BookView& book, SlotId slot);
 
 }  // namespace daybook

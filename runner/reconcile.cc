@@ -87,7 +87,7 @@ bool is_gone(const State& state, const ReconcileFinding& finding) {
 asio::awaitable<Result<ReconcileReport>> reconcile(Keeper& keeper, std::string pipeline, bool deep,
                                                    bool record) {
   ReconcileReport report;
-  DefinitionCache definitions(keeper);
+  DefinitionCache definitions(keeper.view());
   std::map<std::string, DefinitionId> sinks;  // the newest definition that loads into it
   for (const auto& [name, id] : keeper.state().current_definition) {
     if (!pipeline.empty() && name != pipeline) continue;

@@ -51,7 +51,7 @@ bool pushes_back(ErrorClass error) {
 
 Runner::Runner(Keeper& keeper)
     : keeper_(keeper),
-      definitions_(keeper),
+      definitions_(keeper.view()),
       concurrency_(keeper.executor().blocking_limit()),
       wakeup_(keeper.executor()) {}
 
@@ -257,7 +257,8 @@ asio::awaitable<void> Runner::perform(effect::ExecuteAttempt e) {
   work.memory_limit_bytes = memory_share(*pipeline, keeper_.executor().blocking_limit());
   work.known_copies = [this](const Digest& source) { return known_copy(keeper_, source); };
   const bool only_undelivered = work.release && pipeline->sink.mode == LoadMode::append;
-  auto overlay = only_undelivered ? undelivered_of(keeper_, e.slot) : overlay_of(keeper_, e.slot);
+  auto overlay = only_undelivered ? undelivered_of(keeper_.view(), e.slot)
+                                  : overlay_of(keeper_.view(), e.slot);
   if (!overlay) {
     StageFailure failure{.error = ErrorClass::internal,
                          .code = "quarantine.unreadable",

@@ -180,14 +180,14 @@ asio::awaitable<RequestAnswer> amend(Keeper& keeper, Actor actor, const Json& ar
   if (read.fault()) co_return failed(*read.fault());
   if (!bytes) co_return failed({Error::Code::invalid, "\"bytes\" is to be base64"});
 
-  const auto records = read_batch(keeper, id);
+  const auto records = read_batch(keeper.view(), id);
   if (!records) co_return failed(records.error());
   if (position >= records->size())
     co_return failed(
         {Error::Code::not_found, fmt::format("batch {} has no record {}", id, position)});
   const BatchState& batch = *keeper.state().find(id);
   const RunState* run = keeper.state().find(batch.run);
-  DefinitionCache definitions(keeper);
+  DefinitionCache definitions(keeper.view());
   const auto pipeline = definitions.get(run->definition);
   if (!pipeline) co_return failed(pipeline.error());
   const auto broken = validate_record(**pipeline, "", *bytes);
@@ -242,7 +242,8 @@ asio::awaitable<RequestAnswer> compensation(Keeper& keeper, Actor actor, Request
   for (const SlotId slot : slots)
     if (keeper.state().find(slot) == nullptr)
       co_return failed({Error::Code::not_found, fmt::format("there is no slot {}", slot)});
-  auto plan = co_await plan_compensation(keeper, std::move(slots), std::nullopt);
+  auto plan =
+      co_await plan_compensation(keeper.view(), keeper.executor(), std::move(slots), std::nullopt);
   if (!plan) co_return failed(plan.error());
   Json out = json_of(*plan);
   if (!propose) co_return out;
@@ -316,7 +317,7 @@ asio::awaitable<RequestAnswer> approve(Keeper& keeper, Actor actor, const Json& 
   const ApprovalId id{read.number("approval")};
   const std::string approver = read.text("approver"), signature = read.text("signature");
   if (read.fault()) co_return failed(*read.fault());
-  auto command = check_approval(keeper, id, approver, signature);
+  auto command = check_approval(keeper.view(), id, approver, signature);
   if (!command) co_return failed(command.error());
   co_return recorded(keeper, co_await keeper.ask(std::move(actor), std::move(*command)));
 }

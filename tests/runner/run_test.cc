@@ -167,7 +167,7 @@ TEST_F(Run, ReleasesAnAmendedRecordAsItsOwnRunExactlyOnce) {
   run();
   const auto batches = open_batches(keeper_->state(), "items");
   ASSERT_EQ(batches.size(), 1U);
-  const auto records = read_batch(*keeper_, batches[0]);
+  const auto records = read_batch(keeper_->view(), batches[0]);
   ASSERT_TRUE(records) << records.error().detail;
   ASSERT_EQ(records->size(), 1U);
   EXPECT_EQ(records->at(0).record.bytes, "3,bolt,\"0,50\"");
@@ -199,8 +199,8 @@ TEST_F(Run, TakesALoadBackAndDoesNotLoadItAgainByItself) {
   write("feed/2026-01-02/items.csv", "id,name,price\n4,crate,99.00\n");
   const RunReport second = run();
   ASSERT_NE(lake("2026-01-02"), first);
-  auto plan = wait(
-      plan_compensation(*keeper_, slots_loaded_by(keeper_->state(), second.run), std::nullopt));
+  auto plan = wait(plan_compensation(keeper_->view(), executor_,
+                                     slots_loaded_by(keeper_->state(), second.run), std::nullopt));
   ASSERT_TRUE(plan) << plan.error().detail;
   ASSERT_TRUE(plan->possible()) << plan->steps.at(0).note;
   EXPECT_EQ(plan->steps.at(0).rows_removed, 1U);

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "ledger/ssh_signature.h"
-#include "runner/attempt.h"
+#include "runner/compensation.h"
 #include "tools/daybook/narrate.h"
 #include "tools/daybook/ssh_keygen.h"
 #include "tools/daybook/submit.h"
@@ -47,33 +47,12 @@ std::expected<ApprovalId, Problem> approval_of(Invocation& in, const State& stat
   return ApprovalId{static_cast<std::uint32_t>(id)};
 }
 
-// What is signed, from a book that is only read. The digest in the book says whether it is that.
 std::expected<std::string, Problem> text_to_sign(const ReadBook& book, ApprovalId id) {
-  const State& state = book.state;
-  const ApprovalState& a = *state.find(id);
-  std::string text;
-  if (a.subject == ApprovalSubject::compensation) {
-    const auto payloads = open_payloads(book.paths);
-    if (!payloads) return std::unexpected(payloads.error());
-    auto kept = payloads->get(as_address(state.find(a.compensation)->text));
-    if (!kept) return std::unexpected(problem_of(kept.error()));
-    text = std::move(*kept);
-  } else {
-    const Slot& slot = *state.find(a.slot);
-    const RunState* run = state.find(slot.run);
-    const DefinitionState* definition =
-        run == nullptr ? nullptr : state.find_definition(run->definition);
-    if (slot.staged && definition != nullptr)
-      text = load_approval_text(state, slot, definition->digest, slot.staged->content,
-                                slot.staged->output_rows);
-  }
-  if (text.empty() || sha256(bytes_of(text)) != a.digest)
-    return std::unexpected(
-        Problem{.exit = Exit::conflict,
-                .code = "DB-1005",
-                .message = fmt::format("what approval {} was about has changed", id),
-                .hint = "run the pipeline again: it asks anew"});
-  return text;
+  const auto payloads = open_payloads(book.paths);
+  if (!payloads) return std::unexpected(payloads.error());
+  auto text = approval_text(book.with(*payloads), id);
+  if (!text) return std::unexpected(problem_of(text.error()));
+  return std::move(*text);
 }
 
 }  // namespace

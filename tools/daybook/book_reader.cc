@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "ledger/codec/event_codec.h"
 #include "ledger/file_system.h"
 #include "replay/fold.h"
 #include "runner/entropy.h"
-#include "runner/keeper.h"
 
 namespace daybook {
 
@@ -85,37 +83,6 @@ std::expected<PayloadStore, Problem> open_payloads(const BookPaths& paths) {
       PayloadStore::open(posix_file_system(), paths.root.string(), [](std::span<std::byte>) {});
   if (!store) return std::unexpected(problem_of(store.error()));
   return std::move(*store);
-}
-
-Result<Pipeline> read_definition(const PayloadStore& payloads, const DefinitionState& definition) {
-  const auto text = payloads.get(as_address(definition.files));
-  if (!text) return std::unexpected(text.error());
-  const auto json = nlohmann::json::parse(*text, nullptr, false);
-  if (!json.is_object() || json.value("format", 0) != 1 || !json.contains("contracts") ||
-      !json["contracts"].is_object())
-    return fail(Error::Code::corrupt, "the definition of {} is not readable", definition.pipeline);
-  DefinitionFiles files;
-  files.pipeline_file = json.value("pipeline_file", "");
-  files.pipeline_text = json.value("pipeline", "");
-  for (const auto& [path, contract] : json["contracts"].items())
-    if (contract.is_string()) files.contracts[path] = contract.get<std::string>();
-  Diagnostics diagnostics;
-  auto pipeline = read_pipeline(files, json.value("project", ""), diagnostics);
-  if (!pipeline)
-    return fail(Error::Code::newer_version, "the definition of {} no longer reads: {}",
-                definition.pipeline, diagnostics.empty() ? "" : diagnostics.front().message);
-  return std::move(*pipeline);
-}
-
-Result<Entry> entry_at(const Ledger& ledger, EntryIndex index) {
-  Result<Entry> out = fail(Error::Code::not_found, "there is no entry {}", index);
-  if (index >= ledger.head().size) return out;
-  const auto read = ledger.read(index, index + 1, [&](EntryIndex, Bytes bytes) {
-    out = decode(bytes);
-    return true;
-  });
-  if (!read) return std::unexpected(read.error());
-  return out;
 }
 
 std::expected<RunId, Problem> find_run(const State& state, const std::string& text) {

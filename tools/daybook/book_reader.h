@@ -6,8 +6,9 @@
 
 #include "ledger/payload_store.h"
 #include "ledger/rocksdb_ledger.h"
+#include "replay/queries.h"
 #include "runner/book.h"
-#include "runner/definition/pipeline.h"
+#include "runner/book_view.h"
 #include "statemachine/state.h"
 #include "tools/daybook/handlers.h"
 
@@ -18,6 +19,10 @@ struct ReadBook {
   BookConfig config;
   std::unique_ptr<RocksdbLedger> ledger;
   State state;  // as of --as-of, else of everything that is there
+
+  BookView with(const PayloadStore& payloads) const {
+    return {.state = state, .ledger = *ledger, .payloads = payloads};
+  }
 };
 
 // --book, then DAYBOOK_BOOK, then the nearest .daybook upwards.
@@ -29,11 +34,6 @@ std::expected<std::unique_ptr<RocksdbLedger>, Problem> open_ledger(const BookPat
 
 // Payloads of a book that is only read; its folders are there already.
 std::expected<PayloadStore, Problem> open_payloads(const BookPaths& paths);
-
-// A definition as it ran, read back from the book.
-Result<Pipeline> read_definition(const PayloadStore& payloads, const DefinitionState& definition);
-
-Result<Entry> entry_at(const Ledger& ledger, EntryIndex index);
 
 // What a person named, in this state.
 std::expected<RunId, Problem> find_run(const State& state, const std::string& text);

@@ -1,130 +1,8 @@
 #include "tools/daybook/held_records.h"
 
 #include <algorithm>
-#include <map>
-#include <tuple>
-
-#include "runner/keeper.h"
 
 namespace daybook {
-
-namespace {
-
-using Identity = std::tuple<Digest, std::uint64_t>;  // source digest, row
-
-RecordStatus status_of(RecordState::Status status) {
-  switch (status) {
-    case RecordState::Status::amended: return RecordStatus::amended;
-    case RecordState::Status::released: return RecordStatus::released;
-    case RecordState::Status::delivered: return RecordStatus::delivered;
-    case RecordState::Status::discarded: return RecordStatus::discarded;
-  }
-  return RecordStatus::held;
-}
-
-Result<std::vector<HeldRecord>> own_records(const ReadBook& book, const PayloadStore& payloads,
-                                            BatchId id) {
-  const BatchState* batch = book.state.find(id);
-  if (batch == nullptr) return fail(Error::Code::not_found, "there is no quarantine batch {}", id);
-  const auto entry = entry_at(*book.ledger, batch->at);
-  if (!entry) return std::unexpected(entry.error());
-  const auto* staged = std::get_if<AttemptStaged>(&entry->event);
-  if (staged == nullptr)
-    return fail(Error::Code::corrupt, "entry {} does not stage batch {}", batch->at, id);
-  const auto bytes = payloads.get(as_address(batch->payload));
-  if (!bytes) return std::unexpected(bytes.error());
-  auto parsed = parse_quarantine(*bytes);
-  if (!parsed) return std::unexpected(parsed.error());
-  if (parsed->size() != batch->records)
-    return fail(Error::Code::corrupt, "batch {} holds {} records, the book says {}", id,
-                parsed->size(), batch->records);
-  std::vector<HeldRecord> out;
-  out.reserve(parsed->size());
-  for (QuarantinedRecord& record : *parsed) {
-    HeldRecord held;
-    held.batch = id;
-    held.position = static_cast<std::uint32_t>(out.size());
-    held.slot = batch->slot;
-    held.record = std::move(record);
-    if (held.record.input < staged->files.size()) {
-      held.source = staged->files[held.record.input].name;
-      held.source_digest = staged->files[held.record.input].digest;
-    }
-    if (const auto touched = batch->touched.find(held.position); touched != batch->touched.end()) {
-      held.status = status_of(touched->second.status);
-      if (touched->second.replacement) {
-        held.replacement = *touched->second.replacement;
-        const auto text = payloads.get(as_address(held.replacement));
-        if (!text) return std::unexpected(text.error());
-        held.amendment = *text;
-      }
-    }
-    out.push_back(std::move(held));
-  }
-  return out;
-}
-
-}  // namespace
-
-Result<std::vector<HeldRecord>> held_records(const ReadBook& book, const PayloadStore& payloads,
-                                             BatchId id) {
-  auto own = own_records(book, payloads, id);
-  if (!own) return own;
-  const Slot& slot = *book.state.find(book.state.find(id)->slot);
-  std::map<Identity, HeldRecord> earlier;
-  for (const BatchId other : slot.batches) {
-    if (other >= id || book.state.find(other)->touched.empty()) continue;
-    auto records = own_records(book, payloads, other);
-    if (!records) return records;
-    for (HeldRecord& record : *records)
-      if (record.status != RecordStatus::held)
-        earlier.insert_or_assign(Identity{record.source_digest, record.record.row}, record);
-  }
-  for (HeldRecord& record : *own) {
-    if (record.status != RecordStatus::held) continue;
-    const auto found = earlier.find({record.source_digest, record.record.row});
-    if (found == earlier.end()) continue;
-    // What was released and is here again failed again: it waits for a new decision.
-    const bool released = found->second.status == RecordStatus::released ||
-                          found->second.status == RecordStatus::delivered;
-    record.status = !released                 ? found->second.status
-                    : found->second.amendment ? RecordStatus::amended
-                                              : RecordStatus::held;
-    record.amendment = found->second.amendment;
-    record.replacement = found->second.replacement;
-  }
-  return own;
-}
-
-Result<std::vector<OverlayRecord>> released_records(const ReadBook& book,
-                                                    const PayloadStore& payloads, SlotId id) {
-  std::vector<OverlayRecord> out;
-  const Slot* slot = book.state.find(id);
-  if (slot == nullptr) return out;
-  std::map<Identity, OverlayRecord> latest;  // a later decision on the same record wins
-  for (const BatchId batch : slot->batches) {
-    const bool any = std::ranges::any_of(book.state.find(batch)->touched, [](const auto& entry) {
-      return entry.second.status == RecordState::Status::released ||
-             entry.second.status == RecordState::Status::delivered;
-    });
-    if (!any) continue;
-    auto records = own_records(book, payloads, batch);
-    if (!records) return std::unexpected(records.error());
-    for (const HeldRecord& record : *records) {
-      if (record.status != RecordStatus::released && record.status != RecordStatus::delivered)
-        continue;
-      OverlayRecord overlay;
-      overlay.source = record.source_digest;
-      overlay.row = record.record.row;
-      overlay.bytes = record.amendment ? *record.amendment : record.record.bytes;
-      overlay.waive_rules = !record.amendment;
-      latest.insert_or_assign(Identity{record.source_digest, record.record.row},
-                              std::move(overlay));
-    }
-  }
-  for (auto& [identity, record] : latest) out.push_back(std::move(record));
-  return out;
-}
 
 std::string_view word(RecordStatus status) {
   switch (status) {
@@ -178,8 +56,7 @@ std::expected<RecordWish, Problem> record_wish(Invocation& in, const State& stat
   return wish;
 }
 
-std::expected<std::vector<HeldRecord>, Problem> find_records(const ReadBook& book,
-                                                             const PayloadStore& payloads,
+std::expected<std::vector<HeldRecord>, Problem> find_records(const BookView& book,
                                                              const RecordWish& wish) {
   std::vector<BatchId> batches;
   if (wish.ranges.empty()) {
@@ -194,7 +71,7 @@ std::expected<std::vector<HeldRecord>, Problem> find_records(const ReadBook& boo
     if ((!wish.pipeline.empty() && slot.pipeline != wish.pipeline) ||
         (!wish.partition.empty() && slot.partition != wish.partition))
       continue;
-    auto records = held_records(book, payloads, batch);
+    auto records = read_batch(book, batch);
     if (!records) return std::unexpected(problem_of(records.error()));
     for (HeldRecord& record : *records) {
       if (!wish.ranges.empty() && std::ranges::none_of(wish.ranges, [&](const RecordRange& range) {

@@ -1,22 +1,12 @@
-// Quarantined records of a book that is only read.
+// Which quarantined records a command is about.
 #pragma once
 
 #include <vector>
 
-#include "runner/dataplane/stage.h"
 #include "runner/quarantine.h"
 #include "tools/daybook/book_reader.h"
 
 namespace daybook {
-
-// As read_batch() of runner/quarantine.h gives them to the keeper: the batch's own records, with
-// decisions about the same records in earlier batches of the slot carried over.
-Result<std::vector<HeldRecord>> held_records(const ReadBook& book, const PayloadStore& payloads,
-                                             BatchId batch);
-
-// What was released for a slot, as its next attempt will read it.
-Result<std::vector<OverlayRecord>> released_records(const ReadBook& book,
-                                                    const PayloadStore& payloads, SlotId slot);
 
 std::string_view word(RecordStatus status);
 
@@ -37,8 +27,7 @@ struct RecordWish {
   std::vector<RecordStatus> statuses;  // empty: any
 };
 std::expected<RecordWish, Problem> record_wish(Invocation& in, const State& state);
-std::expected<std::vector<HeldRecord>, Problem> find_records(const ReadBook& book,
-                                                             const PayloadStore& payloads,
+std::expected<std::vector<HeldRecord>, Problem> find_records(const BookView& book,
                                                              const RecordWish& wish);
 
 }  // namespace daybook

@@ -4,9 +4,9 @@
 #include <filesystem>
 
 #include "runner/dataplane/stage.h"
+#include "runner/quarantine.h"
 #include "statemachine/apply.h"
 #include "tools/daybook/book_reader.h"
-#include "tools/daybook/held_records.h"
 #include "tools/daybook/narrate.h"
 #include "tools/daybook/progress.h"
 #include "tools/daybook/run.h"
@@ -185,7 +185,7 @@ Outcome show_plan(Invocation& in, std::shared_ptr<const Pipeline> pipeline, cons
                           .late = late_policy(*pipeline),
                           .force = wish.force};
     if (slot != nullptr && slot->attempt > 0) {
-      const auto overlay = released_records(*book, *payloads, *slot_id);
+      const auto overlay = overlay_of(book->with(*payloads), *slot_id);
       if (!overlay) return std::unexpected(problem_of(overlay.error()));
       StageProgress quiet;
       const auto digest =

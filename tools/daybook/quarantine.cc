@@ -29,7 +29,7 @@ std::expected<Records, Problem> wanted_records(Invocation& in) {
   if (!payloads) return std::unexpected(payloads.error());
   const auto wish = record_wish(in, book->state);
   if (!wish) return std::unexpected(wish.error());
-  auto records = find_records(*book, *payloads, *wish);
+  auto records = find_records(book->with(*payloads), *wish);
   if (!records) return std::unexpected(records.error());
   return Records{std::move(*book), std::move(*records)};
 }
@@ -42,7 +42,7 @@ std::expected<HeldRecord, Problem> one_record(Invocation& in, const ReadBook& bo
     return usage("BATCH:RECORD", "this is about one record, not {}", printable(text));
   const auto payloads = open_payloads(book.paths);
   if (!payloads) return std::unexpected(payloads.error());
-  auto records = held_records(book, *payloads, range->batch);
+  auto records = read_batch(book.with(*payloads), range->batch);
   if (!records) return std::unexpected(problem_of(records.error()));
   return std::move(records->at(range->first));
 }
@@ -288,7 +288,7 @@ Outcome quarantine_release(Invocation& in) {
   }
   in.output.say(done);
   Outcome outcome = Exit::good;
-  DefinitionCache definitions((*host)->keeper());
+  DefinitionCache definitions((*host)->keeper().view());
   for (const auto& [pipeline, keys] : partitions) {
     const State& state = (*host)->keeper().state();
     const auto definition = definitions.get(state.current_definition.at(pipeline));

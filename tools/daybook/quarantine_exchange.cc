@@ -67,7 +67,7 @@ std::expected<std::vector<Decided>, Problem> read_decisions(const ReadBook& book
     if (!seen.emplace(range->batch, range->first).second)
       return bad_line(number, "record " + printable(name) + " stands twice");
     if (!batches.contains(range->batch)) {
-      auto records = held_records(book, *payloads, range->batch);
+      auto records = read_batch(book.with(*payloads), range->batch);
       if (!records) return std::unexpected(problem_of(records.error()));
       batches.emplace(range->batch, std::move(*records));
     }
@@ -100,7 +100,7 @@ Outcome quarantine_export(Invocation& in) {
   if (!payloads) return std::unexpected(payloads.error());
   const auto wish = record_wish(in, book->state);
   if (!wish) return std::unexpected(wish.error());
-  const auto records = find_records(*book, *payloads, *wish);
+  const auto records = find_records(book->with(*payloads), *wish);
   if (!records) return std::unexpected(records.error());
   std::string text;
   for (const HeldRecord& record : *records) text += dump(record_item(book->state, record)) + "\n";

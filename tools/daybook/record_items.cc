@@ -1,6 +1,6 @@
 #include "tools/daybook/record_items.h"
 
-#include "runner/keeper.h"
+#include "runner/definitions.h"
 #include "tools/daybook/narrate.h"
 
 namespace daybook {
@@ -80,14 +80,9 @@ std::expected<std::vector<Violation>, Problem> check_amendment(const ReadBook& b
   const auto payloads = open_payloads(book.paths);
   if (!payloads) return std::unexpected(payloads.error());
   const RunState& run = *book.state.find(book.state.find(record.batch)->run);
-  const DefinitionState* definition = book.state.find_definition(run.definition);
-  if (definition == nullptr)
-    return std::unexpected(Problem{.exit = Exit::integrity,
-                                   .code = "DB-1009",
-                                   .message = "the run's definition is not in the book"});
-  const auto pipeline = read_definition(*payloads, *definition);
+  const auto pipeline = DefinitionCache(book.with(*payloads)).get(run.definition);
   if (!pipeline) return std::unexpected(problem_of(pipeline.error()));
-  return validate_record(*pipeline, "", bytes);
+  return validate_record(**pipeline, "", bytes);
 }
 
 }  // namespace daybook
