@@ -65,6 +65,10 @@ Outcome principals_add(Invocation&);
 Outcome principals_revoke(Invocation&);
 Outcome principals_list(Invocation&);
 
+Outcome ledger_export(Invocation&);
+Outcome ledger_prove(Invocation&);
+Outcome ledger_key(Invocation&);
+
 Outcome state(Invocation&);
 Outcome log(Invocation&);
 Outcome explain(Invocation&);

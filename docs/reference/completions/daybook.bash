@@ -5,7 +5,7 @@ _daybook() {
   prev=${COMP_WORDS[COMP_CWORD-1]}
   path=${COMP_WORDS[1]}
   case $path in
-    runs|hold|quarantine|compensate|approvals|principals) (( COMP_CWORD > 2 )) && path="$path ${COMP_WORDS[2]}" ;;
+    runs|hold|quarantine|compensate|approvals|principals|ledger) (( COMP_CWORD > 2 )) && path="$path ${COMP_WORDS[2]}" ;;
   esac
   (( COMP_CWORD == 1 )) && path=
   case $prev in
@@ -19,13 +19,14 @@ _daybook() {
     -o) COMPREPLY=($(compgen -W 'text wide json jsonl csv' -- "$cur")); return ;;
   esac
   case $path in
-    '') words='quickstart init check plan run rerun runs pause resume cancel reconcile hold quarantine compensate approvals principals state log explain verify doctor completion help version' ;;
+    '') words='quickstart init check plan run rerun runs pause resume cancel reconcile hold quarantine compensate approvals principals ledger state log explain verify doctor completion help version' ;;
     'runs') words='list show' ;;
     'hold') words='list load discard' ;;
     'quarantine') words='list groups show amend release discard export import partitions release-partition' ;;
     'compensate') words='plan propose list show start withdraw' ;;
     'approvals') words='list show text approve reject' ;;
     'principals') words='add revoke list' ;;
+    'ledger') words='export prove key' ;;
     'quickstart') words='--rows --no-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
     'init') words='--anchor --book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
     'check') words='--strict --book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
@@ -65,6 +66,9 @@ _daybook() {
     'principals add') words='--key --role --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'principals revoke') words='--reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'principals list') words='--as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'ledger export') words='--book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
+    'ledger prove') words='--book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
+    'ledger key') words='--book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'state') words='--pipeline --phase --gaps --summary --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'log') words='--from --limit --kind --partition --pipeline --run --follow --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'explain') words='--pipeline --all --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;

@@ -16,6 +16,7 @@ complete -c daybook -n __fish_use_subcommand -a quarantine -d 'records and parti
 complete -c daybook -n __fish_use_subcommand -a compensate -d 'take back what was loaded'
 complete -c daybook -n __fish_use_subcommand -a approvals -d 'what waits for a signature'
 complete -c daybook -n __fish_use_subcommand -a principals -d 'who may sign'
+complete -c daybook -n __fish_use_subcommand -a ledger -d 'the book for those who check it elsewhere'
 complete -c daybook -n __fish_use_subcommand -a state -d 'where every partition stands'
 complete -c daybook -n __fish_use_subcommand -a log -d 'the entries of the book'
 complete -c daybook -n __fish_use_subcommand -a explain -d 'why a partition is where it is, entry by entry'
@@ -53,6 +54,9 @@ complete -c daybook -n '__fish_seen_subcommand_from approvals' -a reject -d 'dec
 complete -c daybook -n '__fish_seen_subcommand_from principals' -a add -d 'enrol a person and a key'
 complete -c daybook -n '__fish_seen_subcommand_from principals' -a revoke -d 'a person may no longer sign'
 complete -c daybook -n '__fish_seen_subcommand_from principals' -a list -d 'who may sign'
+complete -c daybook -n '__fish_seen_subcommand_from ledger' -a export -d 'write the book as files that others verify'
+complete -c daybook -n '__fish_seen_subcommand_from ledger' -a prove -d 'write one entry and the proof that it is in the book'
+complete -c daybook -n '__fish_seen_subcommand_from ledger' -a key -d 'print the key that verifies the book'\''s signatures'
 complete -c daybook -l book -d 'the book: its .daybook folder, or the project that holds it' -r -F
 complete -c daybook -l output -s o -d 'form of the result: text, wide (text, never cut), json, jsonl or csv' -x
 complete -c daybook -l fields -d 'only these fields of each item' -x

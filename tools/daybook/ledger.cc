@@ -1,0 +1,89 @@
+// What leaves the book for those who check it elsewhere.
+#include "ledger/file_system.h"
+#include "replay/export.h"
+#include "tools/daybook/book_reader.h"
+#include "tools/daybook/whole_file.h"
+
+namespace daybook::commands {
+
+namespace {
+
+std::expected<std::unique_ptr<RocksdbLedger>, Problem> ledger_of(Invocation& in) {
+  const auto paths = find_book_of(in.arguments);
+  if (!paths) return std::unexpected(paths.error());
+  const auto config = read_config(*paths);
+  if (!config) return std::unexpected(problem_of(config.error()));
+  return open_ledger(*paths, *config);
+}
+
+}  // namespace
+
+Outcome ledger_export(Invocation& in) {
+  const auto ledger = ledger_of(in);
+  if (!ledger) return std::unexpected(ledger.error());
+  const std::string directory = in.arguments.text("DIR");
+  const auto report = export_tiles(**ledger, directory, posix_file_system());
+  if (!report) return std::unexpected(problem_of(report.error()));
+  const TreeHead& head = report->head;
+  const auto printed = in.output.print(Document{
+      .kind = "Export",
+      .json = {{"directory", directory},
+               {"size", head.size},
+               {"root", hex(head.root)},
+               {"before", report->before},
+               {"files", report->files},
+               {"bytes", report->bytes},
+               {"checkpoint", report->checkpoint}},
+      .text =
+          fmt::format("exported {} entries to {}  {} new in {} files\n  root  "
+                      "sha256:{}\n",
+                      grouped(head.size), printable(directory), grouped(head.size - report->before),
+                      grouped(report->files), hex(head.root)),
+      .ledger_size = (*ledger)->head().size});
+  if (!printed) return std::unexpected(printed.error());
+  if (!in.output.machine())
+    in.output.say(
+        fmt::format("next  daybook ledger key > log.vkey      daybook-verify {} "
+                    "--key-file log.vkey",
+                    printable(directory)));
+  return Exit::good;
+}
+
+Outcome ledger_prove(Invocation& in) {
+  const auto ledger = ledger_of(in);
+  if (!ledger) return std::unexpected(ledger.error());
+  const std::uint64_t index = in.arguments.number("ENTRY").value_or(0);
+  const auto proof = export_proof(**ledger, index);
+  if (!proof) return std::unexpected(problem_of(proof.error()));
+  std::string bytes;
+  const auto read = (*ledger)->read(index, index + 1, [&](std::uint64_t, Bytes entry) {
+    bytes.assign(reinterpret_cast<const char*>(entry.data()), entry.size());
+    return true;
+  });
+  if (!read) return std::unexpected(problem_of(read.error()));
+  const std::string file = in.arguments.text("FILE"), proof_file = file + ".tlog-proof";
+  if (const auto made = new_file(file, bytes); !made) return std::unexpected(made.error());
+  if (const auto made = new_file(proof_file, *proof); !made) return std::unexpected(made.error());
+  const auto printed =
+      in.output.print(Document{.kind = "Proof",
+                               .json = {{"index", index}, {"entry", file}, {"proof", proof_file}},
+                               .text = fmt::format("wrote entry {} to {} and its proof to {}\n",
+                                                   index, printable(file), printable(proof_file)),
+                               .ledger_size = (*ledger)->head().size});
+  if (!printed) return std::unexpected(printed.error());
+  return Exit::good;
+}
+
+Outcome ledger_key(Invocation& in) {
+  const auto book = read_book(in);
+  if (!book) return std::unexpected(book.error());
+  const auto printed = in.output.print(
+      Document{.kind = "LogKey",
+               .json = {{"origin", book->state.origin}, {"vkey", book->state.log_vkey}},
+               .text = book->state.log_vkey + "\n",
+               .ledger_size = book->state.size});
+  if (!printed) return std::unexpected(printed.error());
+  return Exit::good;
+}
+
+}  // namespace daybook::commands
