@@ -17,10 +17,11 @@ struct Told {
 
 std::string verdict(const State& state, const Slot& slot) {
   const GenerationState* current = generation(slot, slot.current);
-  const std::string stands = current == nullptr
-                                 ? "nothing of it is in the target"
-                                 : fmt::format("generation {} with {} rows stands in {}",
-                                               current->number, grouped(current->rows), slot.sink);
+  const std::string stands =
+      current == nullptr
+          ? "nothing of it is in the target"
+          : fmt::format("generation {} with {} row{} stands in {}", current->number,
+                        grouped(current->rows), current->rows == 1 ? "" : "s", slot.sink);
   std::string out = fmt::format("{} is {}; {}.", slot.partition, name(slot.phase), stands);
   if (slot.expected && slot.current == 0) out += " It is expected, so this is a gap.";
   if (slot.paused || state.paused || state.paused_pipelines.contains(slot.pipeline))
@@ -119,7 +120,7 @@ Outcome explain(Invocation& in) {
   document.text = printable(now) + "\n\n";
   document.json["verdict"] = now;
   document.json["story"] = Json::array();
-  if (begin > 0) document.text += fmt::format("  {} earlier entries: --all\n", begin);
+  if (begin > 0) document.text += fmt::format("  {} earlier: --all\n", begin);
   for (std::size_t i = begin; i < story.size(); ++i) {
     const Told& told = story[i];
     const std::string what = sentence(book->state, told.entry);

@@ -180,16 +180,28 @@ Outcome log(Invocation& in) {
     }
     if (!matches(book->state, *entry, wanted)) return true;
     listing.items.push_back(item_of(book->state, *entry, index));
-    if (newest && listing.items.size() >= 2 * limit + 1'000)
+    if (newest && listing.items.size() >= 2 * limit + 1'000) {
       listing.items.erase(listing.items.begin(),
                           listing.items.end() - static_cast<std::ptrdiff_t>(limit));
-    return newest || limit == 0 || listing.items.size() < limit;
+      listing.more = true;
+    }
+    // One more than asked for: whether there are more is part of the answer.
+    return newest || limit == 0 || listing.items.size() <= limit;
   });
   if (!read) return std::unexpected(problem_of(read.error()));
   if (!broken) return std::unexpected(problem_of(broken.error()));
-  if (newest && listing.items.size() > limit)
-    listing.items.erase(listing.items.begin(),
-                        listing.items.end() - static_cast<std::ptrdiff_t>(limit));
+  if (newest && from > 0) listing.more = true;
+  if (limit > 0 && listing.items.size() > limit) {
+    listing.more = true;
+    if (newest)
+      listing.items.erase(listing.items.begin(),
+                          listing.items.end() - static_cast<std::ptrdiff_t>(limit));
+    else
+      listing.items.resize(limit);
+  }
+  if (listing.more)
+    listing.footer = newest ? fmt::format("the newest {}; --limit 0 shows all", limit)
+                            : fmt::format("the first {}; --limit 0 shows all", limit);
   if (following) {
     for (const Json& item : listing.items) {
       const auto entry = entry_at(*book->ledger, item["index"].get<EntryIndex>());
@@ -213,6 +225,7 @@ Outcome log(Invocation& in) {
           printable(item["sentence"].get<std::string>())));
     }
     if (listing.items.empty()) in.output.say(listing.empty);
+    if (!listing.footer.empty()) in.output.say(listing.footer);
     return Exit::good;
   }
   if (const auto done = in.output.print(listing); !done) return std::unexpected(done.error());

@@ -61,7 +61,7 @@ struct Words {
 
   std::string operator()(const BookCreated& e) const { return "made the book " + e.origin; }
   std::string operator()(const Booted& e) const {
-    return fmt::format("daybook {} opened the book for the {}. time", e.version, e.epoch);
+    return fmt::format("daybook {} opened the book, epoch {}", e.version, e.epoch);
   }
   std::string operator()(const CheckpointSigned& e) const {
     return fmt::format("signed checkpoint {}, root {}, state {}", e.size, short_hex(e.root),

@@ -228,13 +228,15 @@ std::expected<void, Problem> Output::print(const Listing& given) {
       Json out = {{"apiVersion", "daybook/v1"}, {"kind", listing.kind}, {"items", Json::array()}};
       for (Json& item : listing.items) out["items"].push_back(std::move(item));
       out["nextCursor"] = nullptr;
+      out["more"] = listing.more;
       if (listing.ledger_size) out["ledgerSeq"] = *listing.ledger_size;
       raw(dump(out, true) + "\n");
       break;
     }
     case Format::jsonl: {
       for (const Json& item : listing.items) stream("row", item);
-      Json summary = {{"kind", listing.kind}, {"items", listing.items.size()}};
+      Json summary = {
+          {"kind", listing.kind}, {"items", listing.items.size()}, {"more", listing.more}};
       if (listing.ledger_size) summary["ledgerSeq"] = *listing.ledger_size;
       stream("summary", summary);
       break;
@@ -327,6 +329,11 @@ void Output::raw(std::string_view text) {
 
 void Output::say(std::string_view text) {
   if (quiet_) return;
+  // Where both streams are one, a person reads them in the order they were written.
+  if (!failed_ && std::fflush(stdout) != 0) {
+    failed_ = true;
+    error_ = errno;
+  }
   std::string line(text);
   if (!line.ends_with('\n')) line += '\n';
   std::fwrite(line.data(), 1, line.size(), stderr);

@@ -107,7 +107,8 @@ Outcome quarantine_list(Invocation& in) {
   std::vector<HeldRecord> shown = records->all;
   if (limit > 0 && shown.size() > limit) shown.resize(limit);
   Listing listing = record_listing(records->book.state, shown);
-  if (shown.size() < records->all.size())
+  listing.more = shown.size() < records->all.size();
+  if (listing.more)
     listing.footer = fmt::format("{} of {} records; --limit 0 shows all", shown.size(),
                                  grouped(records->all.size()));
   return printed(in.output.print(listing));

@@ -9,6 +9,7 @@
 #include "ledger/codec/event_codec.h"
 #include "runner/entropy.h"
 #include "statemachine/apply.h"
+#include "tools/daybook/book_reader.h"
 #include "tools/daybook/narrate.h"
 #include "tools/daybook/plan.h"
 #include "tools/daybook/progress.h"
@@ -79,15 +80,31 @@ Problem problem_of(const RunProblem& problem) {
 
 namespace {
 
-// The summary of design.md 8: what happened to each partition, and what holds the book.
-std::string run_text(const Output& output, const State& state, RunId id, std::int64_t took) {
+// Why a partition came to nothing, from the entry that says so; empty where there is none.
+std::string reason_of(const Keeper& keeper, SlotId id) {
+  const EntryIndex story = keeper.state().find(id)->story;
+  // What is set aside follows the failure that was one too many.
+  for (EntryIndex at = story; at != no_entry && at + 1 >= story; --at) {
+    const auto entry = entry_at(keeper.ledger(), at);
+    if (!entry || slot_of(keeper.state(), entry->event) != id) return {};
+    if (const auto* failed = std::get_if<AttemptFailed>(&entry->event)) return failed->detail;
+    if (const auto* held = std::get_if<SlotHeld>(&entry->event)) return held->reason;
+    if (at == 0) break;
+  }
+  return {};
+}
+
+// The summary of a run, or of the part of it that was done now: what happened to each partition.
+std::string run_text(const Output& output, const Keeper& keeper, RunId id,
+                     const std::vector<SlotId>& slots, const std::string& took) {
+  const State& state = keeper.state();
   const RunState& run = *state.find(id);
   const DefinitionState* definition = state.find_definition(run.definition);
   std::uint64_t rows = 0;
   std::vector<Json> items;
   std::size_t widest = 9;
   std::uint64_t unchanged = 0;
-  for (const SlotId slot : run.slots) {
+  for (const SlotId slot : slots) {
     Json item = run_slot_item(state, id, slot);
     const bool same = item["result"] == "unchanged";
     if (same) ++unchanged;
@@ -96,10 +113,10 @@ std::string run_text(const Output& output, const State& state, RunId id, std::in
     if (!same) items.push_back(std::move(item));
   }
   const std::string_view dot = output.out().utf8 ? " · " : ", ";
-  std::string text =
-      fmt::format("{} v{}  {} partition{}{}{} rows{}{}\n", run.pipeline,
-                  definition == nullptr ? 0 : definition->version, run.slots.size(),
-                  run.slots.size() == 1 ? "" : "s", dot, grouped(rows), dot, spell_seconds(took));
+  std::string text = fmt::format("{} v{}  {} partition{}{}{} row{}{}{}\n", run.pipeline,
+                                 definition == nullptr ? 0 : definition->version, slots.size(),
+                                 slots.size() == 1 ? "" : "s", dot, grouped(rows),
+                                 rows == 1 ? "" : "s", took.empty() ? "" : dot, took);
   constexpr std::size_t shown_max = 40;
   std::size_t shown = 0, hidden = 0;
   for (const Json& item : items) {
@@ -116,9 +133,17 @@ std::string run_text(const Output& output, const State& state, RunId id, std::in
     std::string line = fmt::format(
         "  {}  {}", partition, output.style(phase_style(result), fmt::format("{:<10}", result)));
     if (item["rows"].is_number())
-      line += fmt::format("  {:>11} rows", grouped(item["rows"].get<std::uint64_t>()));
+      line += fmt::format("  {:>11} row{}", grouped(item["rows"].get<std::uint64_t>()),
+                          item["rows"] == 1 ? " " : "s");
     if (item["quarantined"].is_number() && item["quarantined"] != 0)
       line += fmt::format("  {:>7} quarantined", grouped(item["quarantined"].get<std::uint64_t>()));
+    if (bad || result == name(SlotPhase::held))
+      if (const auto slot = state.slot(run.pipeline, item["sink"].get<std::string>(),
+                                       item["partition"].get<std::string>());
+          slot && state.find(*slot)->run == id)
+        if (const std::string why = reason_of(keeper, *slot); !why.empty())
+          line += "  " + printable(why);
+    while (line.ends_with(' ')) line.pop_back();
     text += line + "\n";
   }
   if (hidden > 0) text += fmt::format("  and {} more: daybook runs show {}\n", hidden, id);
@@ -143,10 +168,23 @@ Outcome report_run(Output& output, Host& host, const RunReport& report, std::int
   if (report.run == no_run || state.find(report.run) == nullptr)
     return std::unexpected(Problem{.code = "DB-1014", .message = "the run left no trace"});
   const RunState& run = *state.find(report.run);
-  Document document{.kind = "Run",
-                    .json = run_json(state, report.run),
-                    .text = run_text(output, state, report.run, took),
-                    .ledger_size = state.size};
+  Document document{
+      .kind = "Run", .json = run_json(state, report.run), .text = {}, .ledger_size = state.size};
+  document.json["resumed"] = Json::array();
+  for (const ResumedRun& resumed : report.resumed) {
+    Json item = run_item(state, resumed.run);
+    item["slots"] = Json::array();
+    for (const SlotId slot : resumed.slots)
+      item["slots"].push_back(run_slot_item(state, resumed.run, slot));
+    document.json["resumed"].push_back(std::move(item));
+    document.text += fmt::format("resumed run {}, which had been left open: {}\n", resumed.run,
+                                 word(state.find(resumed.run)->outcome));
+    document.text += run_text(output, host.keeper(), resumed.run, resumed.slots, {});
+  }
+  if (!report.resumed.empty()) document.text += fmt::format("then run {}\n", report.run);
+  document.text +=
+      run_text(output, host.keeper(), report.run, run.slots,
+               spell_seconds(report.resumed.empty() ? took : run.finished_at - run.started_at));
   document.json["interrupted"] = report.interrupted;
   document.json["paused"] = report.paused;
   if (const auto printed = output.print(document); !printed)

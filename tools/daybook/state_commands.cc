@@ -178,11 +178,15 @@ Outcome runs_list(Invocation& in) {
       .empty = "nothing has run yet",
       .footer = {}};
   for (std::size_t i = book->state.runs.size(); i-- > 0;) {
-    if (limit > 0 && listing.items.size() >= limit) break;
     const RunState& run = book->state.runs[i];
     if (!pipeline.empty() && run.pipeline != pipeline) continue;
     const std::string now = run.open ? "open" : std::string(word(run.outcome));
     if (!wanted.empty() && now != wanted) continue;
+    if (limit > 0 && listing.items.size() >= limit) {
+      listing.more = true;
+      listing.footer = fmt::format("the newest {}; --limit 0 shows all", limit);
+      break;
+    }
     listing.items.push_back(run_item(book->state, RunId{static_cast<std::uint32_t>(i)}));
   }
   return printed(in.output.print(listing));
@@ -217,9 +221,10 @@ Outcome runs_show(Invocation& in) {
     std::string partition = one["partition"].get<std::string>();
     partition.resize(widest, ' ');
     text += fmt::format(
-        "  {}  {}  {:>12} rows{}\n", partition,
+        "  {}  {}  {:>12} row{}{}\n", partition,
         in.output.style(phase_style(result), fmt::format("{:<12}", result)),
         one["rows"].is_number() ? grouped(one["rows"].get<std::uint64_t>()) : "-",
+        one["rows"] == 1 ? " " : "s",
         one["quarantined"].is_number() && one["quarantined"] != 0
             ? fmt::format("  {:>7} quarantined", grouped(one["quarantined"].get<std::uint64_t>()))
             : "");
