@@ -28,6 +28,14 @@ Places places_of(const std::string& dir, const RocksdbLedgerOptions& options) {
           dir + "/ledger.lock", options.files != nullptr ? options.files : &posix_file_system()};
 }
 
+// Beside a keeper that writes, what can not be seen yet looks like damage. Without one it is.
+Error without_keeper(const Places& places, Error error) {
+  if (error.code != Error::Code::not_found && error.code != Error::Code::unavailable) return error;
+  return {Error::Code::corrupt,
+          fmt::format("the database {} is not whole: {}", places.database, error.detail),
+          "restore it from a copy; nothing was changed"};
+}
+
 class Keeper : public RocksdbLedger {
  public:
   enum class Role { keeper, reader };
@@ -187,13 +195,11 @@ class Keeper : public RocksdbLedger {
         publish();
         return {};
       }
+      if (attempt > attempts_max)
+        return std::unexpected(without_keeper(places_, tail.error()));
       if (attempt == attempts_max) {
-        // Beside a keeper that writes, what can not be seen yet looks like damage. Without one it is.
-        const Error::Code code = tail.error().code;
-        if (!places_.files->locked(places_.lock))
-          return std::unexpected(
-              Error{code == Error::Code::not_found ? Error::Code::corrupt : code,
-                    tail.error().detail, tail.error().hint});
+        // One more look once nobody writes: a keeper may have ended since the last one.
+        if (!places_.files->locked(places_.lock)) continue;
         return fail(Error::Code::unavailable, "{} after {} attempts", tail.error().detail,
                     attempts_max);
       }
@@ -368,10 +374,17 @@ Result<std::unique_ptr<RocksdbLedger>> RocksdbLedger::open_reader(
   rocks.max_open_files = -1;  // a secondary reads files its keeper may delete
   rocksdb::DB* raw = nullptr;
   // The second path is where a secondary logs. Ours has a logger of its own and never makes it.
-  const Status status =
-      rocksdb::DB::OpenAsSecondary(rocks, places.database, places.database + "/reader", &raw);
+  const std::string logs = places.database + "/reader";
+  Status status = rocksdb::DB::OpenAsSecondary(rocks, places.database, logs, &raw);
+  if (!status.ok()) {
+    if (places.files->locked(places.lock))
+      return std::unexpected(error_of(status, "opening beside the keeper"));
+    // One more look now that nobody writes: a keeper may have ended since the first.
+    status = rocksdb::DB::OpenAsSecondary(rocks, places.database, logs, &raw);
+  }
   std::unique_ptr<rocksdb::DB> db(raw);
-  if (!status.ok()) return std::unexpected(error_of(status, "opening beside the keeper"));
+  if (!status.ok())
+    return std::unexpected(without_keeper(places, error_of(status, "opening for reading")));
   auto reader =
       std::make_unique<Keeper>(Keeper::Role::reader, std::move(places), std::move(env),
                                std::move(db), Tail{}, nullptr, std::nullopt, AnchorHead{});
