@@ -79,7 +79,9 @@ std::vector<CommandSpec> of_reading() {
        .summary = "check the whole book",
        .text = "Re-reads every entry, recomputes every hash and the tree, folds the state again, "
                "checks every checkpoint's signature and state digest, and asks every invariant of "
-               "every step. Reports what it finds; repairs nothing. A failure is exit 9.",
+               "every step. Then the files beside the ledger: every payload an entry refers to, "
+               "the signing key and the configuration. Reports what it finds; repairs nothing. A "
+               "failure is exit 9.",
        .arguments = {},
        .flags = {},
        .examples = {{"daybook verify", "this book"},

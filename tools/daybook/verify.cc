@@ -1,5 +1,6 @@
 #include "replay/verify.h"
 
+#include "tools/daybook/book_files.h"
 #include "tools/daybook/book_reader.h"
 #include "tools/daybook/progress.h"
 
@@ -13,10 +14,18 @@ Outcome verify(Invocation& in) {
   const auto ledger = open_ledger(*paths, *config);
   if (!ledger) return std::unexpected(ledger.error());
   CountProgress progress(in.output, "verify", "entries");
-  const auto report =
+  auto report =
       verify_book(**ledger, [&](EntryIndex done, EntryIndex size) { progress.show(done, size); });
   progress.clear();
   if (!report) return std::unexpected(problem_of(report.error()));
+  CountProgress reading(in.output, "verify", "payloads");
+  const auto files = check_book_files(
+      *paths, *config, **ledger,
+      [&](std::uint64_t done, std::uint64_t all) { reading.show(done, all); });
+  reading.clear();
+  if (!files) return std::unexpected(problem_of(files.error()));
+  report->findings.insert(report->findings.end(), files->findings.begin(), files->findings.end());
+  report->findings_total += files->findings.size();
 
   Document document{.kind = "Verification",
                     .json = {{"good", report->good()},
@@ -26,6 +35,7 @@ Outcome verify(Invocation& in) {
                              {"folded", report->folded},
                              {"checkpoints", report->checkpoints},
                              {"signatures", report->signatures},
+                             {"payloads", files->payloads},
                              {"trustworthy", report->trustworthy},
                              {"findings_total", report->findings_total},
                              {"summary", report->summary()},
@@ -35,10 +45,10 @@ Outcome verify(Invocation& in) {
   const std::string mark = report->good() ? in.output.style(Style::good, "good")
                                           : in.output.style(Style::bad, "NOT GOOD");
   document.text = fmt::format(
-      "{}  {} entries · {} checkpoints · {} signatures\n"
+      "{}  {} entries · {} checkpoints · {} signatures · {} payloads\n"
       "  root   sha256:{}\n  state  sha256:{}\n{}",
       mark, grouped(report->size), grouped(report->checkpoints), grouped(report->signatures),
-      hex(report->root), hex(report->state_root), report->good() ? "" : "\n");
+      grouped(files->payloads), hex(report->root), hex(report->state_root), report->good() ? "" : "\n");
   if (!report->good()) document.text += report->summary() + "\n";
   for (const Finding& finding : report->findings) {
     document.json["findings"].push_back(

@@ -1,0 +1,81 @@
+#include "tools/daybook/book_files.h"
+
+#include <map>
+
+#include "ledger/codec/event_codec.h"
+#include "ledger/file_system.h"
+#include "ledger/keys.h"
+#include "ledger/payload_store.h"
+#include "runner/keeper.h"
+
+namespace daybook {
+
+namespace {
+
+std::vector<PayloadRef> payloads_of(const Event& event) {
+  std::vector<PayloadRef> out;
+  if (const auto* definition = std::get_if<DefinitionRegistered>(&event)) {
+    out.push_back(definition->files);
+  } else if (const auto* staged = std::get_if<AttemptStaged>(&event)) {
+    for (const InputFile& file : staged->files) out.push_back(file.copy);
+    out.push_back(staged->quarantine);
+  } else if (const auto* amended = std::get_if<RecordAmended>(&event)) {
+    out.push_back(amended->replacement);
+  } else if (const auto* proposed = std::get_if<CompensationProposed>(&event)) {
+    out.push_back(proposed->text);
+  }
+  std::erase_if(out, [](const PayloadRef& ref) { return ref.bytes == 0; });
+  return out;
+}
+
+}  // namespace
+
+Result<BookFiles> check_book_files(
+    const BookPaths& paths, const BookConfig& config, const Ledger& ledger,
+    const std::function<void(std::uint64_t done, std::uint64_t all)>& progress) {
+  BookFiles out;
+  const auto finding = [&](std::string rule, std::string detail) {
+    out.findings.push_back({.rule = std::move(rule), .detail = std::move(detail)});
+  };
+  BookCreated created;
+  std::map<PayloadRef, EntryIndex> payloads;  // and the first entry that refers to it
+  const auto read = ledger.read(0, ledger.head().size, [&](EntryIndex index, Bytes bytes) {
+    const auto entry = decode(bytes);
+    if (!entry) return true;  // verify_book says so
+    if (const auto* first = std::get_if<BookCreated>(&entry->event); first != nullptr && index == 0)
+      created = *first;
+    for (const PayloadRef& ref : payloads_of(entry->event)) payloads.emplace(ref, index);
+    return true;
+  });
+  if (!read) return std::unexpected(read.error());
+
+  if (config.origin != created.origin)
+    finding("configuration", fmt::format("{} names the book {}, entry 0 names it {}",
+                                         paths.config().string(), config.origin, created.origin));
+  FileSystem& files = posix_file_system();
+  if (const std::string path = paths.log_key().string(); files.exists(path)) {
+    const auto key = load_signing_key(files, path);
+    if (!key)
+      finding("signing key", key.error().detail);
+    else if (key->verifier().vkey() != created.log_vkey)
+      finding("signing key", fmt::format("{} is not the key entry 0 names", path));
+  }
+  // Nothing is written through it, so nothing is drawn from here.
+  const auto store = PayloadStore::open(files, paths.root.string(), [](std::span<std::byte>) {});
+  if (!store) return std::unexpected(store.error());
+  std::uint64_t done = 0;
+  for (const auto& [ref, index] : payloads) {
+    const auto whole = store->read(as_address(ref), [](Bytes) { return Result<void>(); });
+    if (whole) {
+      ++out.payloads;
+      out.bytes += ref.bytes;
+    } else {
+      finding("payload",
+              fmt::format("payload {} of entry {}: {}", hex(ref.digest), index, whole.error().detail));
+    }
+    progress(++done, payloads.size());
+  }
+  return out;
+}
+
+}  // namespace daybook
