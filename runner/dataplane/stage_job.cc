@@ -498,8 +498,8 @@ void StageJob::add_leaves(std::size_t index, PartDone& part) {
     }
   }
   append_by_pieces(row_tree_, part.row_leaves);
-  part.record_leaves = {};
-  part.row_leaves = {};
+  part.record_leaves = std::vector<Digest>();  // {} would keep the memory
+  part.row_leaves = std::vector<Digest>();
 }
 
 void StageJob::commit(std::size_t index, PartDone done) {
