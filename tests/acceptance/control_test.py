@@ -10,8 +10,8 @@ import small
 from harness import Acceptance, main, wait_until
 from small import FILE, loaded
 
-DAYS = [f"2026-01-{day:02}" for day in range(1, 25)]
-ROWS = 8000
+DAYS = [f"2026-01-{day:02}" for day in range(1, 17)]
+ROWS = 6000
 SLOW = DAYS[-1]
 
 
