@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <set>
 
 #include "ledger/tiles.h"
 #include "tests/replay/damaged_ledger.h"
@@ -258,6 +259,27 @@ TEST_F(Export, IsFinishedByTheNextOneWhereverItWasStopped) {
       ASSERT_EQ(after.verdict(), Verdict::good) << "stopped at " << step << "\n" << after.text();
     }
   }
+}
+
+TEST_F(Export, IsDurableBeforeItsCheckpointSaysSo) {
+  grow_events(ledger, 530);
+  FailingFiles watched(1'000'000);
+  ASSERT_TRUE(run(watched));
+  std::set<std::string> names;  // directories with names in them that are not durable yet
+  bool written = false;         // and not synced
+  for (const auto& [what, where] : watched.done()) {
+    if (what == "write") written = true;
+    if (what == "sync") written = false;
+    if (what == "make_dir") names.insert(parent_of(where));
+    if (what == "sync_dir") names.erase(where);
+    if (what != "rename") continue;
+    EXPECT_FALSE(written) << where;
+    if (where == path() + "/checkpoint") {
+      EXPECT_THAT(names, ::testing::IsEmpty());
+    }
+    names.insert(parent_of(where));
+  }
+  EXPECT_THAT(names, ::testing::IsEmpty()) << "the checkpoint itself";
 }
 
 TEST_F(Export, IsOneAtATime) {
