@@ -244,9 +244,9 @@ bool add_function(duckdb_connection connection, Engine* engine, const FunctionSp
 
 }  // namespace
 
-Staged<void> Engine::register_functions(duckdb_connection connection) {
+Staged<void> Engine::register_scan(duckdb_connection connection, const char* name) {
   duckdb_table_function scan = duckdb_create_table_function();
-  duckdb_table_function_set_name(scan, "daybook_scan");
+  duckdb_table_function_set_name(scan, name);
   duckdb_logical_type number = duckdb_create_logical_type(DUCKDB_TYPE_BIGINT);
   duckdb_table_function_add_parameter(scan, number);
   duckdb_destroy_logical_type(&number);
@@ -254,9 +254,14 @@ Staged<void> Engine::register_functions(duckdb_connection connection) {
   duckdb_table_function_set_bind(scan, scan_bind);
   duckdb_table_function_set_init(scan, scan_init);
   duckdb_table_function_set_function(scan, scan_function);
-  bool good = duckdb_register_table_function(connection, scan) == DuckDBSuccess;
+  const bool good = duckdb_register_table_function(connection, scan) == DuckDBSuccess;
   duckdb_destroy_table_function(&scan);
+  if (!good) return no_stage(ErrorClass::internal, "engine", "{} can not be registered", name);
+  return {};
+}
 
+Staged<void> Engine::register_functions(duckdb_connection connection) {
+  if (auto scan = register_scan(connection, "daybook_scan"); !scan) return scan;
   const duckdb_type none = DUCKDB_TYPE_INVALID, big = DUCKDB_TYPE_BIGINT,
                     integer = DUCKDB_TYPE_INTEGER;
   const FunctionSpec specs[] = {
@@ -268,6 +273,7 @@ Staged<void> Engine::register_functions(duckdb_connection connection) {
       {"daybook_find", {integer}, DUCKDB_TYPE_ANY, DUCKDB_TYPE_BIGINT, false, find_function},
       {"daybook_take", {integer, integer, big}, none, DUCKDB_TYPE_VARCHAR, false, take_function},
   };
+  bool good = true;
   for (const FunctionSpec& spec : specs) good &= add_function(connection, this, spec);
   if (!good) return no_stage(ErrorClass::internal, "engine", "a function can not be registered");
   return {};

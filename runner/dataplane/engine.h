@@ -51,6 +51,8 @@ class Engine {
   Engine(ReadContext& context, std::vector<LookupTable>& lookups)
       : context_(context), lookups_(lookups) {}
   Staged<void> register_functions(duckdb_connection connection);
+  // The table function alone, under another name: for a second source beside the first.
+  Staged<void> register_scan(duckdb_connection connection, const char* name);
 
   // Fixed before the first run that counts. The lookup tables learn the types of their keys.
   Staged<void> set_output(const StepsQuery& query, const Contract* output);

@@ -146,7 +146,17 @@ Staged<void> ask_gates(const Contract& contract, const GateSubject& subject,
 void ask_budget(const std::string& percent, const RowCounts& counts,
                 std::vector<GateFinding>& findings) {
   Int128 budget = 0;
-  if (percent.empty() || !exact(percent, budget)) return;
+  if (percent.empty()) {
+    // Where nobody set one: a file of which nothing is good (another separator, another feed) does
+    // not silently empty what stands in the target.
+    if (counts.read == 0 || counts.quarantined < counts.read) return;
+    findings.push_back({.gate = "quarantine_budget",
+                        .measured = "100 %",
+                        .required = "less than all",
+                        .passed = false});
+    return;
+  }
+  if (!exact(percent, budget)) return;
   GateFinding finding;
   finding.gate = "quarantine_budget";
   const Int128 share = counts.read == 0

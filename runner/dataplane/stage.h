@@ -23,7 +23,8 @@ struct OverlayRecord {
   Digest source{};           // SHA-256 of the source file it came from
   std::uint64_t row = 0;     // record number, from 1, header not counted
   std::string bytes;         // replacement; equal to the original where released as it is
-  bool waive_rules = false;  // released as it is: rules other than `type` are not applied
+  // Released as it is: rules are not applied, save types and those that fail the row or the run.
+  bool waive_rules = false;
   bool operator==(const OverlayRecord&) const = default;
 };
 
@@ -34,7 +35,8 @@ struct StageRequest {
   const Pipeline* pipeline = nullptr;
   PartitionInput input;
   // Column partitioning: keep only rows whose partition key is this one. Rows of other keys are not
-  // counted as read.
+  // counted as read; records without a readable key are of "unkeyed". A record of the overlay is of
+  // the partition whose record it replaces, whatever key it has now.
   std::string column_key;
   std::vector<OverlayRecord> overlay;  // sorted by (source, row)
   bool overlay_only = false;           // append mode release: only the overlay's records are read
@@ -65,7 +67,9 @@ struct QuarantinedRecord {
   std::uint32_t input = 0;        // index into StageResult::inputs
   std::uint64_t row = 0;          // record number, from 1, header not counted
   std::uint64_t byte_offset = 0;  // of its first byte in the source file
-  std::string bytes;              // as received, without the record separator
+  // As received, without the record separator. Of Parquet, and of rows that a sql step made, one
+  // JSON object (record_as_json); rows of a sql step count from 1 in the step's order.
+  std::string bytes;
   std::vector<Violation> violations;
   bool operator==(const QuarantinedRecord&) const = default;
 };
@@ -107,9 +111,9 @@ struct StageProgress {
 std::expected<StageResult, StageFailure> stage(const StageRequest& request,
                                                StageProgress& progress);
 
-// The identity of a partition's inputs before it is read: source and lookup bytes (or the captured
-// query's text for PostgreSQL), column key and overlay. Reads the files once, as fast as hashing
-// goes.
+// The identity of a partition's inputs before it is read: source and lookup bytes, column key and
+// overlay. Reads the files once, as fast as hashing goes; a PostgreSQL query is run and its rows
+// hashed, nothing is stored. Equal to StageResult::inputs_digest while the data are the same.
 std::expected<Digest, StageFailure> inputs_digest_of(const Pipeline& pipeline,
                                                      const PartitionInput& input,
                                                      const std::string& column_key,

@@ -174,6 +174,27 @@ Staged<void> StageJob::finish_quarantine(StageResult& result) {
   return {};
 }
 
+Staged<StageRun*> StageJob::open_current_jsonl(const std::vector<std::string>& files) {
+  FileSource source;
+  source.format = FileFormat::jsonl;
+  ReadContext& context = current_context_;
+  context.columns = query_.columns;
+  auto parts = SourceParts::open(source, files, "", context.columns, progress_);
+  if (!parts) return std::unexpected(parts.error());
+  current_parts_ = std::move(*parts);
+  context.parts = current_parts_.get();
+  context.progress = &progress_;
+  context.record_leaves = false;
+  context.rules = std::make_unique<RuleSet>(context.columns, std::vector<RowRule>{});
+  for (const Column& column : context.columns) context.parsers.emplace_back(column);
+  current_engine_ = std::make_unique<Engine>(context, lookups_);
+  if (auto added = current_engine_->register_scan(database_->main(), "daybook_scan_current");
+      !added) {
+    return std::unexpected(added.error());
+  }
+  return &current_engine_->begin(0, true);
+}
+
 // The rows of the current generation whose key no new row has, with the new rows, in key order.
 Staged<void> StageJob::merge_current(StageResult& result) {
   std::vector<std::filesystem::path> fresh;
@@ -195,6 +216,7 @@ Staged<void> StageJob::merge_current(StageResult& result) {
         fmt::format("{}{}: 'VARCHAR'", text_columns.empty() ? "" : ", ", quote_text(column.name));
   }
   std::string current;
+  std::vector<std::string> jsonl;
   for (const auto& path : request_.current_files) {
     std::string reader = fmt::format("read_parquet({})", quote_text(path.string()));
     if (path.extension() == ".csv") {
@@ -202,11 +224,19 @@ Staged<void> StageJob::merge_current(StageResult& result) {
           fmt::format("read_csv({}, header = true, columns = {{{}}}, allow_quoted_nulls = false)",
                       quote_text(path.string()), text_columns);
     } else if (path.extension() == ".jsonl") {
-      reader = fmt::format("read_json({}, format = 'newline_delimited', columns = {{{}}})",
-                           quote_text(path.string()), text_columns);
+      jsonl.push_back(path.string());
+      continue;
     }
     current +=
         fmt::format("{}SELECT {} FROM {}", current.empty() ? "" : " UNION ALL ", old_names, reader);
+  }
+  StageRun* current_run = nullptr;
+  if (!jsonl.empty()) {
+    auto opened = open_current_jsonl(jsonl);
+    if (!opened) return std::unexpected(opened.error());
+    current_run = *opened;
+    current += fmt::format("{}SELECT {} FROM daybook_scan_current(CAST({} AS BIGINT))",
+                           current.empty() ? "" : " UNION ALL ", names, current_run->id);
   }
   StageRun& run = engine_->begin(0, true);
   run.from_list = true;
@@ -234,11 +264,12 @@ Staged<void> StageJob::merge_current(StageResult& result) {
   row_tree_ = Frontier{};
   row_tree_.append(run.leaves);
   rows_out_ = run.rows_out;
-  const bool lost = !run.set_aside.empty();
+  const bool lost =
+      !run.set_aside.empty() || (current_run != nullptr && current_run->read.quarantined != 0);
   engine_->end(run);
   if (lost) {
     return no_stage(ErrorClass::contract, "merge.current",
-                    "rows of the current generation break the output contract");
+                    "rows of the current generation can not be read as the output contract has it");
   }
   PartDone merged;
   merged.rows_out = rows_out_;

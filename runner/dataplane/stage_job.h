@@ -54,6 +54,7 @@ class StageJob {
   Staged<void> finish_counts(StageResult& result);
   Staged<void> finish_quarantine(StageResult& result);
   Staged<void> finish_output(StageResult& result);
+  Staged<StageRun*> open_current_jsonl(const std::vector<std::string>& files);
   Staged<void> merge_current(StageResult& result);
   Staged<std::vector<SourceRow>> losers_of(const std::string& query);
   std::string source_relation(const StageRun& run) const;
@@ -72,6 +73,10 @@ class StageJob {
   std::vector<LookupTable> lookups_;
   std::unique_ptr<Engine> engine_;
   DuckDatabase::Limits limits_;
+  // Current rows in JSONL, read by our own reader: DuckDB's makes doubles of decimals.
+  ReadContext current_context_;
+  std::unique_ptr<SourceParts> current_parts_;
+  std::unique_ptr<Engine> current_engine_;
   std::unique_ptr<DuckDatabase> database_;  // after the engine: its functions point there
   StepsQuery query_;
   bool whole_ = false;  // one run over everything

@@ -45,6 +45,14 @@ struct ColumnType {
 // DuckDB's and PostgreSQL's spelling of the type, e.g. "DECIMAL(12,2)".
 std::string sql_name(const ColumnType& type);
 
+// What becomes of a record that breaks a rule; of several, the gravest decides.
+//   quarantine        set aside with its bytes; a person may release it as it is, or amended
+//   drop_with_record  gone; counted as filtered, under the rule
+//   fail_row          set aside like quarantine, and only an amended record comes back: a release
+//                     as it is does not waive the rule
+//   fail_run          the attempt fails, class `contract`
+//   warn              stays; counted as "<rule> (warning)". A value that is not of its type can not
+//                     stay and is set aside.
 enum class OnViolation : std::uint8_t { quarantine, drop_with_record, fail_row, fail_run, warn };
 
 // One row-level rule on one column. `id` is what quarantine groups by, "amount.minimum" unless the

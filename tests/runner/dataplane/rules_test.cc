@@ -336,6 +336,19 @@ TEST(Gates, TheQuarantineBudgetIsExact) {
   EXPECT_FALSE(passes("0"));
 }
 
+TEST(Gates, AFileOfWhichNothingIsGoodIsHeldUnlessABudgetSaysOtherwise) {
+  const auto found = [](const std::string& percent, const std::string& text) {
+    Project p;
+    p.source("a.csv", text);
+    p.columns({column("id", Kind::int32)});
+    p.pipeline.quarantine_budget_percent = percent;
+    return findings(p.stage());
+  };
+  EXPECT_FALSE(found("", "id\nx\ny\n")["quarantine_budget"].passed);
+  EXPECT_FALSE(found("", "id\nx\n1\n").contains("quarantine_budget"));
+  EXPECT_TRUE(found("100", "id\nx\ny\n")["quarantine_budget"].passed);
+}
+
 TEST(Gates, AnEmptyBatchBreaksNoShare) {
   Project p;
   p.source("a.csv", "id\n");
