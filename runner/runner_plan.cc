@@ -2,8 +2,8 @@
 // run that takes it on.
 #include <algorithm>
 
+#include "runner/planning.h"
 #include "runner/quarantine.h"
-#include "runner/runner.h"
 
 namespace daybook {
 
@@ -19,6 +19,31 @@ RunProblem refused(const Refusal& refusal) {
   return problem(RunProblem::Kind::refused, refusal.detail);
 }
 
+}  // namespace
+
+std::expected<std::vector<Offered>, RunProblem> offers_of(const Pipeline& pipeline) {
+  Diagnostics diagnostics;
+  const auto found = find_partitions(pipeline, diagnostics);
+  if (!found)
+    return std::unexpected(RunProblem{.kind = RunProblem::Kind::source,
+                                      .message = "the source's partitions can not be read",
+                                      .hint = {},
+                                      .diagnostics = std::move(diagnostics)});
+  std::vector<Offered> out;
+  for (const PartitionInput& input : *found) {
+    if (pipeline.partition.by != Partitioning::By::column) {
+      out.push_back({.input = input, .key = input.key, .column_key = {}});
+      continue;
+    }
+    StageProgress progress;
+    const auto keys = discover_partitions(pipeline, input, progress);
+    if (!keys) return std::unexpected(problem(RunProblem::Kind::source, keys.error().detail));
+    for (const std::string& key : *keys)
+      out.push_back({.input = input, .key = key, .column_key = key});
+  }
+  return out;
+}
+
 LatePolicy late_policy(const Pipeline& pipeline) {
   switch (pipeline.late_data) {
     case LateData::reject: return LatePolicy::reject;
@@ -31,7 +56,6 @@ LatePolicy late_policy(const Pipeline& pipeline) {
   return LatePolicy::hold;
 }
 
-// Whether `rerun --failed` is about this slot.
 bool missing_or_failed(const Slot& slot) {
   switch (slot.phase) {
     case SlotPhase::quarantined:
@@ -45,34 +69,10 @@ bool missing_or_failed(const Slot& slot) {
   }
 }
 
-}  // namespace
-
 asio::awaitable<std::expected<std::vector<Offered>, RunProblem>> Runner::offered(
     std::shared_ptr<const Pipeline> pipeline) {
-  Diagnostics diagnostics;
-  const auto found = find_partitions(*pipeline, diagnostics);
-  if (!found)
-    co_return std::unexpected(RunProblem{.kind = RunProblem::Kind::source,
-                                         .message = "the source's partitions can not be read",
-                                         .hint = {},
-                                         .diagnostics = std::move(diagnostics)});
-  std::vector<Offered> out;
-  if (pipeline->partition.by != Partitioning::By::column) {
-    for (const PartitionInput& input : *found)
-      out.push_back({.input = input, .key = input.key, .column_key = {}});
-    co_return out;
-  }
-  for (const PartitionInput& whole : *found) {
-    auto progress = std::make_shared<StageProgress>();
-    auto job = [pipeline, whole, progress] {
-      return discover_partitions(*pipeline, whole, *progress);
-    };
-    const auto keys = co_await blocking(keeper_.executor(), std::move(job));
-    if (!keys) co_return std::unexpected(problem(RunProblem::Kind::source, keys.error().detail));
-    for (const std::string& key : *keys)
-      out.push_back({.input = whole, .key = key, .column_key = key});
-  }
-  co_return out;
+  auto job = [pipeline] { return offers_of(*pipeline); };
+  co_return co_await blocking(keeper_.executor(), std::move(job));
 }
 
 asio::awaitable<std::expected<Digest, StageFailure>> Runner::inputs_digest(

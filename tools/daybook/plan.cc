@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "runner/dataplane/stage.h"
+#include "runner/planning.h"
 #include "runner/quarantine.h"
 #include "statemachine/apply.h"
 #include "tools/daybook/book_reader.h"
@@ -16,36 +17,6 @@ namespace daybook {
 
 namespace {
 
-struct Offer {
-  PartitionInput input;
-  std::string key, column_key;
-};
-
-std::expected<std::vector<Offer>, Problem> offers_of(const Pipeline& pipeline) {
-  Diagnostics diagnostics;
-  const auto found = find_partitions(pipeline, diagnostics);
-  if (!found)
-    return std::unexpected(Problem{.exit = Exit::unreachable,
-                                   .code = "DB-1011",
-                                   .message = "the source's partitions can not be read",
-                                   .hint = {},
-                                   .diagnostics = std::move(diagnostics)});
-  std::vector<Offer> out;
-  for (const PartitionInput& input : *found) {
-    if (pipeline.partition.by != Partitioning::By::column) {
-      out.push_back({input, input.key, {}});
-      continue;
-    }
-    StageProgress progress;
-    const auto keys = discover_partitions(pipeline, input, progress);
-    if (!keys)
-      return std::unexpected(
-          Problem{.exit = Exit::unreachable, .code = "DB-1011", .message = keys.error().detail});
-    for (const std::string& key : *keys) out.push_back({input, key, key});
-  }
-  return out;
-}
-
 // Folds what a command would record into the copy. The envelope is of no consequence to decisions.
 const std::vector<Event>* record(State& copy, const Context& context, Decision& decision) {
   if (!decision) return nullptr;
@@ -57,26 +28,6 @@ const std::vector<Event>* record(State& copy, const Context& context, Decision& 
                                    .epoch = copy.epoch},
                       .event = event});
   return &*decision;
-}
-
-LatePolicy late_policy(const Pipeline& pipeline) {
-  if (pipeline.late_data == LateData::reject) return LatePolicy::reject;
-  if (pipeline.late_data == LateData::hold || pipeline.sink.mode == LoadMode::append)
-    return LatePolicy::hold;
-  return LatePolicy::reopen;
-}
-
-bool failed_or_missing(const Slot& slot) {
-  switch (slot.phase) {
-    case SlotPhase::quarantined:
-    case SlotPhase::failed:
-    case SlotPhase::held:
-    case SlotPhase::lost:
-    case SlotPhase::cancelled:
-    case SlotPhase::planned:
-    case SlotPhase::retry_waiting: return true;
-    default: return slot.current == 0;
-  }
 }
 
 std::uint64_t bytes_of_files(const PartitionInput& input) {
@@ -94,12 +45,12 @@ Outcome show_plan(Invocation& in, std::shared_ptr<const Pipeline> pipeline, cons
   if (!book) return std::unexpected(book.error());
   const auto payloads = open_payloads(book->paths);
   if (!payloads) return std::unexpected(payloads.error());
-  auto offered = offers_of(*pipeline);
-  if (!offered) return std::unexpected(offered.error());
+  const auto offered = offers_of(*pipeline);
+  if (!offered) return std::unexpected(problem_of(offered.error()));
 
   const auto wanted = in.arguments.all("partition");
   for (const std::string& key : wanted)
-    if (std::ranges::find(*offered, key, &Offer::key) == offered->end())
+    if (std::ranges::find(*offered, key, &Offered::key) == offered->end())
       return not_found("daybook plan PIPELINE lists what it offers",
                        "the source offers no partition {}", key);
 
@@ -163,12 +114,12 @@ Outcome show_plan(Invocation& in, std::shared_ptr<const Pipeline> pipeline, cons
                   .footer = {}};
   CountProgress progress(in.output, "plan", "partitions");
   std::size_t todo = 0, looked = 0;
-  for (const Offer& offer : *offered) {
+  for (const Offered& offer : *offered) {
     progress.show(looked++, offered->size());
     if (!wanted.empty() && std::ranges::find(wanted, offer.key) == wanted.end()) continue;
     const auto slot_id = book->state.slot(pipeline->name, sink, offer.key);
     const Slot* slot = slot_id ? book->state.find(*slot_id) : nullptr;
-    if (wish.only_failed && slot != nullptr && !failed_or_missing(*slot)) continue;
+    if (wish.only_failed && slot != nullptr && !missing_or_failed(*slot)) continue;
     Json item = {{"partition", offer.key},
                  {"action", "do"},
                  {"reason", "new"},
