@@ -124,6 +124,8 @@ asio::awaitable<Result<PlannedCompensation>> plan_compensation(
     if (numbers) {
       step.rows_removed = numbers->rows_removed;
       step.rows_restored = numbers->rows_restored;
+    } else if (numbers.error().error == ErrorClass::dependency_down) {
+      co_return fail(Error::Code::unavailable, "{}: {}", slot.sink, numbers.error().detail);
     } else {
       step.note = numbers.error().detail;
     }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 
 #include "runner/connect/sink.h"
 #include "runner/definitions.h"
@@ -70,9 +71,9 @@ void compare(const State& state, const std::string& sink, const std::vector<Sink
   }
 }
 
-// Whether the next run is to load it again: no marker, or the data behind it is not what was loaded.
-// Only a load that replaces its partition puts that right by itself; rows that are left of one that
-// appended or merged would stay beside the new ones, so that is a person's.
+// Whether the next run is to load it again: no marker, or the data behind it is not what was
+// loaded. Only a load that replaces its partition puts that right by itself; rows that are left of
+// one that appended or merged would stay beside the new ones, so that is a person's.
 bool is_gone(const State& state, const ReconcileFinding& finding) {
   if (finding.kind == ReconcileFinding::Kind::lost) return true;
   if (finding.kind != ReconcileFinding::Kind::damaged) return false;
@@ -82,14 +83,27 @@ bool is_gone(const State& state, const ReconcileFinding& finding) {
   return current != nullptr && current->mode == LoadMode::replace;
 }
 
-}  // namespace
+asio::awaitable<void> record(Keeper& keeper, const std::string& sink, std::uint32_t checked,
+                             std::span<const ReconcileFinding> findings) {
+  const Command done = RecordReconciliation{
+      .sink = sink, .checked = checked, .findings = static_cast<std::uint32_t>(findings.size())};
+  (void)co_await keeper.ask(system_actor(), done);
+  for (const ReconcileFinding& finding : findings) {
+    if (!is_gone(keeper.state(), finding)) continue;
+    const Command lost =
+        LoseLoad{.slot = finding.slot, .load_id = finding.load_id, .evidence = finding.detail};
+    (void)co_await keeper.ask(system_actor(), lost);
+  }
+}
 
-asio::awaitable<Result<ReconcileReport>> reconcile(Keeper& keeper, std::string pipeline, bool deep,
-                                                   bool record) {
+// Without a recorder nothing is written.
+asio::awaitable<Result<ReconcileReport>> each_sink(BookView book, Executor& executor,
+                                                   Keeper* recorder, std::string pipeline,
+                                                   bool deep) {
   ReconcileReport report;
-  DefinitionCache definitions(keeper.view());
+  DefinitionCache definitions(book);
   std::map<std::string, DefinitionId> sinks;  // the newest definition that loads into it
-  for (const auto& [name, id] : keeper.state().current_definition) {
+  for (const auto& [name, id] : book.state.current_definition) {
     if (!pipeline.empty() && name != pipeline) continue;
     const auto definition = definitions.get(id);
     if (!definition) co_return std::unexpected(definition.error());
@@ -106,27 +120,29 @@ asio::awaitable<Result<ReconcileReport>> reconcile(Keeper& keeper, std::string p
       if (!sink) return std::unexpected(sink.error());
       return (*sink)->inventory(deep);
     };
-    const auto found = co_await blocking(keeper.executor(), std::move(job));
+    const auto found = co_await blocking(executor, std::move(job));
     if (!found) co_return fail(Error::Code::unavailable, "{}: {}", name, found.error().detail);
     const std::size_t before = report.findings.size();
     const std::uint32_t checked = report.checked;
-    compare(keeper.state(), name, *found, report);
+    compare(book.state, name, *found, report);
     ++report.sinks;
-    if (!record) continue;
-    const Command done = RecordReconciliation{
-        .sink = name,
-        .checked = report.checked - checked,
-        .findings = static_cast<std::uint32_t>(report.findings.size() - before)};
-    (void)co_await keeper.ask(system_actor(), done);
-    for (std::size_t i = before; i < report.findings.size(); ++i) {
-      const ReconcileFinding& finding = report.findings[i];
-      if (!is_gone(keeper.state(), finding)) continue;
-      const Command lost =
-          LoseLoad{.slot = finding.slot, .load_id = finding.load_id, .evidence = finding.detail};
-      (void)co_await keeper.ask(system_actor(), lost);
-    }
+    if (recorder != nullptr)
+      co_await record(*recorder, name, report.checked - checked,
+                      std::span(report.findings).subspan(before));
   }
   co_return report;
+}
+
+}  // namespace
+
+asio::awaitable<Result<ReconcileReport>> compare_with_sinks(BookView book, Executor& executor,
+                                                            std::string pipeline, bool deep) {
+  return each_sink(book, executor, nullptr, std::move(pipeline), deep);
+}
+
+asio::awaitable<Result<ReconcileReport>> reconcile(Keeper& keeper, std::string pipeline,
+                                                   bool deep) {
+  return each_sink(keeper.view(), keeper.executor(), &keeper, std::move(pipeline), deep);
 }
 
 }  // namespace daybook

@@ -30,9 +30,15 @@ struct ReconcileReport {
   std::vector<ReconcileFinding> findings;
 };
 
-// Compares; with `record`, writes Reconciled entries and LoadLost for what is lost (so that the
-// next run loads it again). deep re-reads the data, not the markers alone.
+// Compares and writes nothing. No pipeline named: all of the book. deep re-reads the data, not the
+// markers alone.
+boost::asio::awaitable<Result<ReconcileReport>> compare_with_sinks(BookView book,
+                                                                   Executor& executor,
+                                                                   std::string pipeline, bool deep);
+
+// The same; and Reconciled is recorded for each sink, and LoadLost for what is lost, so that the
+// next run loads it again.
 boost::asio::awaitable<Result<ReconcileReport>> reconcile(Keeper& keeper, std::string pipeline,
-                                                          bool deep, bool record);
+                                                          bool deep);
 
 }  // namespace daybook

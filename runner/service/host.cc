@@ -100,6 +100,21 @@ std::expected<std::vector<Offered>, RunProblem> Host::offered(
   return drive(runner_->offered(std::move(pipeline)), {});
 }
 
+RequestAnswer answer_reading(const BookView& book, const Request& request) {
+  SystemExecutor executor(1);
+  std::optional<RequestAnswer> answer;
+  std::exception_ptr thrown;
+  asio::co_spawn(executor.loop(), handle_reading(book, executor, request),
+                 [&](const std::exception_ptr& error, RequestAnswer value) {
+                   thrown = error;
+                   if (!error) answer.emplace(std::move(value));
+                   executor.stop();
+                 });
+  executor.run();
+  if (thrown) std::rethrow_exception(thrown);
+  return std::move(*answer);
+}
+
 Timestamp wall_time() {
   SystemExecutor executor(1);
   return make_system_clock(executor)->wall();

@@ -51,6 +51,9 @@ class Host {
   int signal_ = 0;
 };
 
+// Answers a request that changes nothing, from a book that is only read.
+RequestAnswer answer_reading(const BookView& book, const Request& request);
+
 // The machine's clock, for showing times beside recorded ones.
 Timestamp wall_time();
 

@@ -232,21 +232,27 @@ Json json_of(const PlannedCompensation& plan) {
           {"possible", plan.possible()}};
 }
 
-asio::awaitable<RequestAnswer> compensation(Keeper& keeper, Actor actor, Request request) {
-  Reader read(request.arguments);
-  std::vector<SlotId> slots;
-  for (const std::uint32_t slot : read.list<std::uint32_t>("slots")) slots.push_back(SlotId{slot});
-  const bool propose = request.verb == "compensation-propose";
-  const std::string reason = propose ? read.text("reason") : std::string();
+using Planned = std::expected<PlannedCompensation, RequestFailure>;
+
+asio::awaitable<Planned> planned(BookView book, Executor& executor, Json arguments) {
+  Reader read(arguments);
+  auto slots = read.list<SlotId>("slots");
   if (read.fault()) co_return failed(*read.fault());
   for (const SlotId slot : slots)
-    if (keeper.state().find(slot) == nullptr)
+    if (book.state.find(slot) == nullptr)
       co_return failed({Error::Code::not_found, fmt::format("there is no slot {}", slot)});
-  auto plan =
-      co_await plan_compensation(keeper.view(), keeper.executor(), std::move(slots), std::nullopt);
+  auto plan = co_await plan_compensation(book, executor, std::move(slots), std::nullopt);
   if (!plan) co_return failed(plan.error());
+  co_return std::move(*plan);
+}
+
+asio::awaitable<RequestAnswer> propose(Keeper& keeper, Actor actor, Json arguments) {
+  Reader read(arguments);
+  const std::string reason = read.text("reason");
+  if (read.fault()) co_return failed(*read.fault());
+  auto plan = co_await planned(keeper.view(), keeper.executor(), std::move(arguments));
+  if (!plan) co_return std::unexpected(plan.error());
   Json out = json_of(*plan);
-  if (!propose) co_return out;
   if (!plan->possible()) {
     std::string why = "there is nothing to take back";
     for (const CompensationStepPlan& step : plan->steps)
@@ -287,15 +293,9 @@ asio::awaitable<RequestAnswer> start_compensation(Keeper& keeper, Runner* runner
                  {"done", state->done}};
 }
 
-asio::awaitable<RequestAnswer> reconciled(Keeper& keeper, const Json& arguments) {
-  Reader read(arguments);
-  const std::string pipeline = read.text("pipeline", false);
-  const bool deep = read.flag("deep"), record = read.flag("record");
-  if (read.fault()) co_return failed(*read.fault());
-  const auto report = co_await reconcile(keeper, pipeline, deep, record);
-  if (!report) co_return failed(report.error());
-  Json out = {{"sinks", report->sinks}, {"checked", report->checked}, {"findings", Json::array()}};
-  for (const ReconcileFinding& finding : report->findings) {
+Json json_of(const ReconcileReport& report) {
+  Json out = {{"sinks", report.sinks}, {"checked", report.checked}, {"findings", Json::array()}};
+  for (const ReconcileFinding& finding : report.findings) {
     using Kind = ReconcileFinding::Kind;
     const Kind kind = finding.kind;
     out["findings"].push_back({{"kind", kind == Kind::lost      ? "lost"
@@ -309,7 +309,23 @@ asio::awaitable<RequestAnswer> reconciled(Keeper& keeper, const Json& arguments)
                                {"load_id", hex(finding.load_id)},
                                {"detail", finding.detail}});
   }
-  co_return out;
+  return out;
+}
+
+// With a keeper what was found is recorded.
+asio::awaitable<RequestAnswer> reconciled(BookView book, Executor& executor, Keeper* keeper,
+                                          Json arguments) {
+  Reader read(arguments);
+  std::string pipeline = read.text("pipeline", false);
+  const bool deep = read.flag("deep"), record = read.flag("record");
+  if (read.fault()) co_return failed(*read.fault());
+  if (record && keeper == nullptr)
+    co_return failed({Error::Code::unavailable, "only the keeper of a book records"});
+  auto work = record ? reconcile(*keeper, std::move(pipeline), deep)
+                     : compare_with_sinks(book, executor, std::move(pipeline), deep);
+  const auto report = co_await std::move(work);
+  if (!report) co_return failed(report.error());
+  co_return json_of(*report);
 }
 
 asio::awaitable<RequestAnswer> approve(Keeper& keeper, Actor actor, const Json& arguments) {
@@ -381,14 +397,31 @@ asio::awaitable<RequestAnswer> handle(Keeper& keeper, Runner* runner, Actor acto
   const std::string& verb = request.verb;
   if (verb == "amend") co_return co_await amend(keeper, std::move(actor), request.arguments);
   if (verb == "approve") co_return co_await approve(keeper, std::move(actor), request.arguments);
-  if (verb == "compensation-plan" || verb == "compensation-propose")
-    co_return co_await compensation(keeper, std::move(actor), std::move(request));
+  if (verb == "compensation-propose")
+    co_return co_await propose(keeper, std::move(actor), std::move(request.arguments));
   if (verb == "compensation-start")
     co_return co_await start_compensation(keeper, runner, std::move(actor), request.arguments);
-  if (verb == "reconcile") co_return co_await reconciled(keeper, request.arguments);
+  if (verb == "reconcile")
+    co_return co_await reconciled(keeper.view(), keeper.executor(), &keeper,
+                                  std::move(request.arguments));
+  if (verb == "compensation-plan")
+    co_return co_await handle_reading(keeper.view(), keeper.executor(), std::move(request));
   auto command = command_of(request);
   if (!command) co_return failed(command.error());
   co_return recorded(keeper, co_await keeper.ask(std::move(actor), std::move(*command)));
+}
+
+asio::awaitable<RequestAnswer> handle_reading(BookView book, Executor& executor, Request request) {
+  if (!request.arguments.is_object())
+    co_return failed({Error::Code::invalid, "arguments are an object"});
+  if (request.verb == "reconcile")
+    co_return co_await reconciled(book, executor, nullptr, std::move(request.arguments));
+  if (request.verb != "compensation-plan")
+    co_return failed(
+        {Error::Code::not_found, fmt::format("\"{}\" does not only read", request.verb)});
+  auto plan = co_await planned(book, executor, std::move(request.arguments));
+  if (!plan) co_return std::unexpected(plan.error());
+  co_return json_of(*plan);
 }
 
 std::string to_wire(const Request& request) {

@@ -50,6 +50,11 @@ Result<Command> command_of(const Request& request);
 boost::asio::awaitable<RequestAnswer> handle(Keeper& keeper, Runner* runner, Actor actor,
                                              Request request);
 
+// The requests that change nothing (compensation-plan, and reconcile without "record"), for whoever
+// has the book open: no keeper is needed, and none is in the way.
+boost::asio::awaitable<RequestAnswer> handle_reading(BookView book, Executor& executor,
+                                                     Request request);
+
 // The wire: one JSON text each way. Total: hostile bytes give `invalid`.
 std::string to_wire(const Request& request);
 std::string to_wire(const RequestAnswer& answer);

@@ -223,6 +223,9 @@ class Books(Base):
                       ["quarantine", "list"], ["quarantine", "groups"], ["quarantine", "show", "0:0"],
                       ["approvals", "list"], ["principals", "list"], ["compensate", "list"], ["hold", "list"],
                       ["plan", "orders.pipeline.yaml"], ["run", "orders.pipeline.yaml", "--dry-run"],
+                      ["reconcile", "orders.pipeline.yaml", "--deep", "--dry-run"],
+                      ["compensate", "plan", "--partition", "2026-01-02"],
+                      ["compensate", "propose", "--partition", "2026-01-02", "--reason", "x", "--dry-run"],
                       ["pause", "--reason", "x", "--dry-run"],
                       ["quarantine", "release", "0:0", "--reason", "x", "--dry-run"]):
             self.here(GOOD, *words)
@@ -300,6 +303,14 @@ class Books(Base):
                 file.write(b"x" * 1024)
             self.expect(INTEGRITY, "verify", "--book", copy)
 
+    def test_log_is_terminated(self):
+        process = subprocess.Popen([DAYBOOK, "log", "--follow", "--limit", "1"], cwd=self.project,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=10)
+        self.assertEqual(process.returncode, 143)
+
     def test_log_follows(self):
         process = subprocess.Popen([DAYBOOK, "log", "--follow", "--limit", "1", "-o", "jsonl"], cwd=self.project,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -320,6 +331,56 @@ class Books(Base):
         forced = self.here(GOOD, "quarantine", "list", "--limit", "1", env={"DAYBOOK_FORCE_TTY": "60"})
         self.assertGreater(max(map(len, wide.splitlines())), 60)
         self.assertIn(b"values were cut", forced.stderr)
+
+
+class Outcomes(Base):
+    """Ends that need a project of their own."""
+
+    def project_of(self, *more):
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        self.project = os.path.join(folder, "demo")
+        self.expect(GOOD, "quickstart", self.project, "--rows", "2000", "-q", *more, timeout=300)
+
+    def here(self, code, *words):
+        return self.expect(code, *words, cwd=self.project)
+
+    def items(self, *words):
+        return json.loads(self.here(GOOD, *words, "-o", "json").stdout)["items"]
+
+    def change(self, name, old, new):
+        path = os.path.join(self.project, name)
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        self.assertIn(old, text)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace(old, new))
+
+    def test_a_gate_that_is_not_met_is_seven(self):
+        self.project_of("--no-run")
+        self.change("contracts/orders_raw.odcs.yaml", "mustBeGreaterOrEqualTo: 1\n",
+                    "mustBeGreaterOrEqualTo: 1000000\n")
+        document = json.loads(self.here(GATE, "run", "orders.pipeline.yaml", "-o", "json").stdout)
+        self.assertEqual({s["result"] for s in document["slots"]}, {"held"})
+        self.assertEqual({i["generation"] for i in self.items("hold", "list")}, {0})
+        self.here(GATE, "run", "orders.pipeline.yaml")  # and it stays so until somebody decides
+
+    def test_a_sink_that_is_not_there_is_ten(self):
+        self.project_of("--no-run")
+        self.change("orders.pipeline.yaml", 'parquet: {path: "lake/orders"}',
+                    'postgres: {connection: "host=127.0.0.1 port=1 dbname=none", table: public.orders}')
+        self.here(UNREACHABLE, "run", "orders.pipeline.yaml")
+        self.assertEqual(self.items("runs", "list"), [])  # nothing was begun
+
+    def test_what_the_sink_refuses_is_shown_and_not_recorded(self):
+        self.project_of()
+        before = self.items("log", "--limit", "0")
+        shutil.rmtree(os.path.join(self.project, "lake"))
+        done = self.here(CONFLICT, "compensate", "plan", "--partition", "2026-01-02")
+        self.assertIn(b"NOT POSSIBLE: ", done.stdout)
+        done = self.here(INTEGRITY, "reconcile", "orders.pipeline.yaml", "--dry-run", "-o", "json")
+        self.assertEqual({f["kind"] for f in json.loads(done.stdout)["findings"]}, {"lost"})
+        self.assertEqual(self.items("log", "--limit", "0"), before)
 
 
 class Steward(Base):

@@ -65,8 +65,9 @@ Outcome plan_or_propose(Invocation& in, bool propose) {
   if (!slots) return std::unexpected(slots.error());
   nlohmann::json arguments = {{"slots", *slots}};
   if (propose) arguments["reason"] = in.arguments.text("reason");
-  const auto plan = submit(book->paths, in.output,
-                           {propose ? "compensation-propose" : "compensation-plan", arguments});
+  const auto plan =
+      propose ? submit(book->paths, in.output, {"compensation-propose", std::move(arguments)})
+              : ask_reading(*book, {"compensation-plan", std::move(arguments)});
   if (!plan) return std::unexpected(plan.error());
   Document document{.kind = propose ? "Compensation" : "CompensationPlan",
                     .json = *plan,

@@ -103,13 +103,14 @@ Outcome quarantine_release_partition(Invocation& in) {
 Outcome reconcile(Invocation& in) {
   const auto pipeline = load_pipeline(in.output, in.arguments.text("PIPELINE"));
   if (!pipeline) return std::unexpected(pipeline.error());
-  const auto paths = find_book_of(in.arguments);
-  if (!paths) return std::unexpected(paths.error());
+  const auto book = read_book(in);
+  if (!book) return std::unexpected(book.error());
   const bool record = !in.arguments.has("dry-run");
-  const auto answer = submit(
-      *paths, in.output,
-      {"reconcile",
-       {{"pipeline", (*pipeline)->name}, {"deep", in.arguments.has("deep")}, {"record", record}}});
+  const Request request{
+      "reconcile",
+      {{"pipeline", (*pipeline)->name}, {"deep", in.arguments.has("deep")}, {"record", record}}};
+  const auto answer =
+      record ? submit(book->paths, in.output, request) : ask_reading(*book, request);
   if (!answer) return std::unexpected(answer.error());
   const Json& findings = (*answer)["findings"];
   Document document{.kind = "Reconciliation", .json = *answer, .text = {}, .ledger_size = {}};

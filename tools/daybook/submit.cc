@@ -38,6 +38,14 @@ std::expected<Json, Problem> submit(const BookPaths& paths, Output& output,
   return Json::parse(answer->dump());
 }
 
+std::expected<Json, Problem> ask_reading(const ReadBook& book, const Request& request) {
+  const auto payloads = open_payloads(book.paths);
+  if (!payloads) return std::unexpected(payloads.error());
+  const auto answer = answer_reading(book.with(*payloads), request);
+  if (!answer) return std::unexpected(problem_of(answer.error()));
+  return Json::parse(answer->dump());
+}
+
 namespace {
 
 Outcome report_events(Invocation& in, std::string_view kind, const Json& json, std::string text,

@@ -9,6 +9,9 @@ namespace daybook {
 
 std::expected<Json, Problem> submit(const BookPaths& paths, Output& output, const Request& request);
 
+// The same for requests that change nothing: answered here, beside a keeper or without one.
+std::expected<Json, Problem> ask_reading(const ReadBook& book, const Request& request);
+
 Problem problem_of(const RequestFailure& failure);
 
 // For requests that are one command: with --dry-run decides on a copy of the state and says what
