@@ -96,8 +96,13 @@ struct About {
     return r != nullptr && std::ranges::find(r->slots, slot) != r->slots.end();
   }
   bool covers(const Scope& scope) const {
-    return (scope.kind == ScopeKind::partition && scope.slot == slot) ||
-           (scope.kind == ScopeKind::run && works(scope.run));
+    switch (scope.kind) {
+      case ScopeKind::book: return true;
+      case ScopeKind::pipeline: return state.find(slot)->pipeline == scope.pipeline;
+      case ScopeKind::run: return works(scope.run);
+      case ScopeKind::partition: return scope.slot == slot;
+    }
+    return false;
   }
   bool about(const PartitionsExpected& e) const {
     return std::ranges::any_of(e.keys, [&](const std::string& key) {
@@ -124,7 +129,89 @@ struct About {
   }
 };
 
+bool is_pause_of_many(const Event& event) {
+  return std::visit(
+      [](const auto& e) {
+        if constexpr (requires { e.scope; })
+          return e.scope.kind == ScopeKind::book || e.scope.kind == ScopeKind::pipeline;
+        else
+          return false;
+      },
+      event);
+}
+
 }  // namespace
+
+bool is_about(const State& state, const Event& event, SlotId slot) {
+  return state.find(slot) != nullptr && About{state, slot}(event);
+}
+
+std::optional<RunId> run_of(const State& state, const Event& event) {
+  return std::visit(
+      [&](const auto& e) -> std::optional<RunId> {
+        if constexpr (requires { e.run; }) {
+          return e.run;
+        } else if constexpr (requires { e.scope; }) {
+          if (e.scope.kind == ScopeKind::run) return e.scope.run;
+        } else if constexpr (requires { e.batch; }) {
+          if (const BatchState* batch = state.find(e.batch)) return batch->run;
+        }
+        return std::nullopt;
+      },
+      event);
+}
+
+namespace {
+
+std::string_view pipeline_of(const State& state, SlotId id) {
+  const Slot* slot = state.find(id);
+  return slot == nullptr ? std::string_view() : slot->pipeline;
+}
+std::string_view pipeline_of(const State& state, RunId id) {
+  const RunState* run = state.find(id);
+  return run == nullptr ? std::string_view() : run->pipeline;
+}
+std::string_view pipeline_of(const State& state, CompensationId id) {
+  const CompensationState* c = state.find(id);
+  return c == nullptr || c->steps.empty() ? std::string_view()
+                                          : pipeline_of(state, c->steps.front().slot);
+}
+std::string_view pipeline_of(const State& state, ApprovalId id) {
+  const ApprovalState* a = state.find(id);
+  if (a == nullptr) return {};
+  return a->subject == ApprovalSubject::load ? pipeline_of(state, a->slot)
+                                             : pipeline_of(state, a->compensation);
+}
+
+}  // namespace
+
+std::string_view pipeline_of(const State& state, const Event& event) {
+  return std::visit(
+      [&](const auto& e) -> std::string_view {
+        if constexpr (requires { e.pipeline; }) {
+          return e.pipeline;
+        } else if constexpr (requires { e.scope; }) {
+          if (e.scope.kind == ScopeKind::pipeline) return e.scope.pipeline;
+          if (e.scope.kind == ScopeKind::run) return pipeline_of(state, e.scope.run);
+          if (e.scope.kind == ScopeKind::partition) return pipeline_of(state, e.scope.slot);
+          return {};
+        } else if constexpr (requires { e.approval; }) {
+          return pipeline_of(state, e.approval);
+        } else if constexpr (requires { e.compensation; }) {
+          return pipeline_of(state, e.compensation);
+        } else if constexpr (requires { e.slot; }) {
+          return pipeline_of(state, e.slot);
+        } else if constexpr (requires { e.batch; }) {
+          const BatchState* batch = state.find(e.batch);
+          return batch == nullptr ? std::string_view() : pipeline_of(state, batch->slot);
+        } else if constexpr (requires { e.run; }) {
+          return pipeline_of(state, e.run);
+        } else {
+          return {};
+        }
+      },
+      event);
+}
 
 Result<Entry> entry_at(const Ledger& ledger, EntryIndex index) {
   Result<Entry> entry = fail(Error::Code::not_found, "there is no entry {}", index);
@@ -276,11 +363,14 @@ Result<std::vector<StoryLine>> explain(const State& state, const Ledger& ledger,
       wrong->detail = fmt::format("entry {}: {}", index, wrong->detail);
       return false;
     }
-    if (about(entry.event))
+    // A pause of everything is no beginning of a story.
+    const bool begun = !story.empty() || !is_pause_of_many(entry.event);
+    if (begun && about(entry.event))
       story.push_back({.index = index,
                        .at = entry.envelope.recorded_at,
                        .who = entry.envelope.actor,
                        .cause = entry.envelope.cause,
+                       .kind = event_name(entry.event),
                        .text = sentence(state, entry.event)});
     return true;
   });

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ledger/error.h"
@@ -115,12 +116,19 @@ struct StoryLine {
   Timestamp at = 0;
   Actor who;
   EntryIndex cause = no_entry;
-  std::string text;  // one sentence
+  std::string_view kind;  // "LoadCommitted"
+  std::string text;       // one sentence
 };
 
+// What an event is about: the slot (and others, maybe), the run, the pipeline. A load, an approval
+// or a pause belongs to the slots it touches.
+bool is_about(const State& state, const Event& event, SlotId slot);
+std::optional<RunId> run_of(const State& state, const Event& event);
+std::string_view pipeline_of(const State& state, const Event& event);  // empty: of none, or of all
+
 // Everything the book says about a partition up to state.size, in order: its own entries, those of
-// the runs that worked on it, and of its quarantine, approvals and compensations. Reads the ledger
-// once from the start.
+// the runs that worked on it, of its quarantine, approvals and compensations, and once it is there
+// pauses of its pipeline and of the whole book. Reads the ledger once from the start.
 Result<std::vector<StoryLine>> explain(const State& state, const Ledger& ledger, SlotId slot);
 
 }  // namespace daybook

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <span>
+
 #include "ledger/digest.h"
 
 namespace daybook {
@@ -60,6 +63,15 @@ std::string_view words(RunOutcome outcome) {
   return "ended";
 }
 
+std::string_view words(RunKind kind) {
+  switch (kind) {
+    case RunKind::normal: return "";
+    case RunKind::rerun: return ", a rerun,";
+    case RunKind::release: return ", for released records,";
+  }
+  return "";
+}
+
 std::string_view words(LoadMode mode) {
   switch (mode) {
     case LoadMode::replace: return "in place of what was there";
@@ -79,14 +91,20 @@ std::string_view words(CompensationAction action) {
 }
 
 std::string counted(std::uint64_t n, std::string_view one, std::string_view many) {
-  return fmt::format("{} {}", n, n == 1 ? one : many);
+  return fmt::format("{} {}", grouped(n), n == 1 ? one : many);
 }
 std::string rows(std::uint64_t n) { return counted(n, "row", "rows"); }
 std::string records(std::uint64_t n) { return counted(n, "record", "records"); }
 
-std::string brief(const Digest& digest) { return hex(digest).substr(0, 12); }
 std::string because(const std::string& reason) {
   return reason.empty() ? "" : fmt::format(": {}", reason);
+}
+std::string list(const std::vector<std::uint32_t>& numbers) {
+  constexpr std::size_t shown_max = 10;
+  const auto shown = std::span(numbers).first(std::min(numbers.size(), shown_max));
+  const std::size_t left = numbers.size() - shown.size();
+  return fmt::format("{}{}", fmt::join(shown, ", "),
+                     left == 0 ? "" : fmt::format(" and {} more", grouped(left)));
 }
 std::string shown_by(const std::string& evidence) {
   return evidence.empty() ? "" : fmt::format(" ({})", evidence);
@@ -99,6 +117,9 @@ struct Sentence {
   std::string run(RunId id) const {
     const RunState* r = state.find(id);
     return r == nullptr ? fmt::format("run {}", id) : fmt::format("run {} of {}", id, r->pipeline);
+  }
+  std::string load(SlotId id, const Digest& load_id) const {
+    return fmt::format("load {} of {}", short_hex(load_id), slot(id));
   }
   std::string scope(const Scope& scope) const {
     switch (scope.kind) {
@@ -138,8 +159,8 @@ struct Sentence {
     return fmt::format("Daybook {} started, for the {} time.", e.version, ordinal(e.epoch));
   }
   std::string operator()(const CheckpointSigned& e) const {
-    return fmt::format("The first {} entries were read again and signed, root {}.", e.size,
-                       brief(e.root));
+    return fmt::format("The first {} entries were read again and signed, root {}, state {}.",
+                       grouped(e.size), short_hex(e.root), short_hex(e.state_root));
   }
   std::string operator()(const PrincipalEnrolled& e) const {
     return fmt::format("{} was enrolled{}.", e.principal,
@@ -154,17 +175,25 @@ struct Sentence {
   }
   std::string operator()(const DefinitionRegistered& e) const {
     return fmt::format("Version {} of {} was registered, digest {}, owned by {}.", e.version,
-                       e.pipeline, brief(e.digest), e.owner);
+                       e.pipeline, short_hex(e.digest), e.owner);
   }
   std::string operator()(const PartitionsExpected& e) const {
-    return fmt::format("{} of {} in {} are expected to exist.",
-                       counted(e.keys.size(), "partition", "partitions"), e.pipeline, e.sink);
+    const std::string which = e.keys.empty() ? ""
+                              : e.keys.size() == 1
+                                  ? fmt::format(" ({})", e.keys.front())
+                                  : fmt::format(" ({} … {})", e.keys.front(), e.keys.back());
+    return fmt::format("{}{} of {} {} expected to exist in {}.",
+                       counted(e.keys.size(), "partition", "partitions"), which, e.pipeline,
+                       e.keys.size() == 1 ? "is" : "are", e.sink);
   }
   std::string operator()(const RunStarted& e) const {
-    return fmt::format("{} {} started{}.", named(e.kind), run(e.run), because(e.reason));
+    return fmt::format("Run {} of {}{} started{}.", e.run, e.pipeline, words(e.kind),
+                       because(e.reason));
   }
   std::string operator()(const RunFinished& e) const {
-    return fmt::format("Daybook closed {}: it {}.", run(e.run), words(e.outcome));
+    const RunState* r = state.find(e.run);
+    return fmt::format("Run {}{} {}.", e.run, r == nullptr ? "" : " of " + r->pipeline,
+                       words(e.outcome));
   }
   std::string operator()(const RunCancelled& e) const {
     return fmt::format("The cancellation of {} was asked for{}.", run(e.run), because(e.reason));
@@ -188,7 +217,7 @@ struct Sentence {
   }
   std::string operator()(const PartitionPlanned& e) const {
     return fmt::format("{} was planned, because {}; input {}.", slot(e.slot), words(e.reason),
-                       brief(e.inputs));
+                       short_hex(e.inputs));
   }
   std::string operator()(const PartitionSkipped& e) const {
     return fmt::format(
@@ -200,17 +229,18 @@ struct Sentence {
   }
   std::string operator()(const AttemptStaged& e) const {
     const RowCounts& n = e.counts;
-    std::string out =
-        fmt::format("Attempt {} read {}: {} accepted", e.attempt, rows(n.read), n.accepted);
-    if (n.quarantined > 0) out += fmt::format(", {} quarantined", n.quarantined);
-    if (n.filtered > 0) out += fmt::format(", {} filtered", n.filtered);
-    if (n.merged > 0) out += fmt::format(", {} merged into others", n.merged);
+    std::string out = fmt::format("Attempt {} at {} read {}: {} accepted", e.attempt, slot(e.slot),
+                                  rows(n.read), grouped(n.accepted));
+    if (n.quarantined > 0) out += fmt::format(", {} quarantined", grouped(n.quarantined));
+    if (n.filtered > 0) out += fmt::format(", {} filtered", grouped(n.filtered));
+    if (n.merged > 0) out += fmt::format(", {} merged into others", grouped(n.merged));
     std::vector<std::string> failed;
     for (const GateFinding& gate : e.gates)
       if (!gate.passed)
         failed.push_back(fmt::format("{} measured {}, required {}{}", gate.gate, gate.measured,
                                      gate.required, gate.blocking ? "" : " (a warning)"));
-    out += fmt::format(". {} are staged as {}", rows(e.output_rows), brief(e.content));
+    out += fmt::format(". {} {} staged as {}", rows(e.output_rows),
+                       e.output_rows == 1 ? "is" : "are", short_hex(e.content));
     if (!failed.empty())
       out += fmt::format("; gates not met: {}", fmt::join(failed, "; "));
     else if (!e.gates.empty())
@@ -218,12 +248,12 @@ struct Sentence {
     return out + '.';
   }
   std::string operator()(const AttemptFailed& e) const {
-    return fmt::format("Attempt {} failed for {} ({}, by rule {}): {}.", e.attempt, words(e.error),
-                       e.code, e.classified_by, e.detail);
+    return fmt::format("Attempt {} at {} failed for {} ({}, by rule {}): {}.", e.attempt,
+                       slot(e.slot), words(e.error), e.code, e.classified_by, e.detail);
   }
   std::string operator()(const AttemptLost& e) const {
-    return fmt::format("Attempt {} was lost{}; nothing of it can reach the sink.", e.attempt,
-                       because(e.reason));
+    return fmt::format("Attempt {} at {} was lost{}; nothing of it can reach the sink.", e.attempt,
+                       slot(e.slot), because(e.reason));
   }
   std::string operator()(const RetryScheduled& e) const {
     return fmt::format("{} is tried again after {}.{:03} s.", slot(e.slot), e.delay_ms / 1'000,
@@ -246,22 +276,22 @@ struct Sentence {
   }
   std::string operator()(const LoadIntended& e) const {
     return fmt::format("Generation {} of {} is about to be loaded, {}: {}, load {}.", e.generation,
-                       slot(e.slot), words(e.mode), rows(e.rows), brief(e.load_id));
+                       slot(e.slot), words(e.mode), rows(e.rows), short_hex(e.load_id));
   }
   std::string operator()(const LoadCommitted& e) const {
-    return fmt::format("The sink holds load {} with {}{}{}.", brief(e.load_id), rows(e.rows),
+    return fmt::format("The sink holds {}, {}{}{}.", load(e.slot, e.load_id), rows(e.rows),
                        e.recovered ? ", as was found afterwards" : "", shown_by(e.evidence));
   }
   std::string operator()(const LoadAborted& e) const {
-    return fmt::format("Load {} did not happen: the sink does not have it{}.", brief(e.load_id),
-                       shown_by(e.evidence));
+    return fmt::format("The load of {} did not happen: the sink does not have {}{}.", slot(e.slot),
+                       short_hex(e.load_id), shown_by(e.evidence));
   }
   std::string operator()(const LoadVerified& e) const {
-    return fmt::format("Load {} was counted in the sink: {}, as intended.", brief(e.load_id),
-                       rows(e.rows));
+    return fmt::format("What was loaded of {} was counted in the sink: {}, as intended.",
+                       slot(e.slot), rows(e.rows));
   }
   std::string operator()(const LoadLost& e) const {
-    return fmt::format("The sink no longer holds load {}{}.", brief(e.load_id),
+    return fmt::format("The sink no longer holds {}{}.", load(e.slot, e.load_id),
                        shown_by(e.evidence));
   }
   std::string operator()(const Reconciled& e) const {
@@ -274,17 +304,17 @@ struct Sentence {
                        because(e.reason));
   }
   std::string operator()(const RecordsReleased& e) const {
-    return fmt::format("{} of {} were released{}.", records(e.records.size()), batch(e.batch),
-                       because(e.reason));
+    return fmt::format("{} of {} {} released ({}){}.", records(e.records.size()), batch(e.batch),
+                       e.records.size() == 1 ? "was" : "were", list(e.records), because(e.reason));
   }
   std::string operator()(const RecordsDiscarded& e) const {
-    return fmt::format("{} of {} were discarded{}.", records(e.records.size()), batch(e.batch),
-                       because(e.reason));
+    return fmt::format("{} of {} {} discarded ({}){}.", records(e.records.size()), batch(e.batch),
+                       e.records.size() == 1 ? "was" : "were", list(e.records), because(e.reason));
   }
   std::string operator()(const ApprovalRequested& e) const {
-    return fmt::format("{} is needed for {}, over the plan {}.",
-                       counted(e.needed, "approval", "approvals"),
-                       subject(e.subject, e.slot, e.compensation), brief(e.digest));
+    return fmt::format("{} {} needed for {}, over the plan {} (approval {}).",
+                       counted(e.needed, "approval", "approvals"), e.needed == 1 ? "is" : "are",
+                       subject(e.subject, e.slot, e.compensation), short_hex(e.digest), e.approval);
   }
   std::string operator()(const ApprovalGiven& e) const {
     return fmt::format("{} approved {} with key {}.", e.approver, subject(e.approval),
@@ -307,7 +337,7 @@ struct Sentence {
   }
   std::string operator()(const CompensationCommitted& e) const {
     return fmt::format("Compensation {} took back {}: {} removed, {} restored{}{}.", e.compensation,
-                       step(e.compensation, e.step), rows(e.rows_removed), e.rows_restored,
+                       step(e.compensation, e.step), rows(e.rows_removed), grouped(e.rows_restored),
                        e.recovered ? ", as was found afterwards" : "", shown_by(e.evidence));
   }
   std::string operator()(const CompensationFailed& e) const {
@@ -321,14 +351,6 @@ struct Sentence {
     return fmt::format("Compensation {} was withdrawn{}.", e.compensation, because(e.reason));
   }
 
-  static std::string_view named(RunKind kind) {
-    switch (kind) {
-      case RunKind::normal: return "The";
-      case RunKind::rerun: return "The repeated";
-      case RunKind::release: return "For released records, the";
-    }
-    return "The";
-  }
   static std::string ordinal(std::uint32_t n) {
     const std::uint32_t tens = n % 100;
     const std::uint32_t ones = n % 10;
@@ -349,8 +371,19 @@ std::string slot_title(const State& state, SlotId slot) {
                       : fmt::format("{} {}", s->pipeline, s->partition);
 }
 
+std::string short_hex(const Digest& digest) { return hex(digest).substr(0, 12); }
+
+std::string grouped(std::uint64_t number) {
+  std::string digits = fmt::format("{}", number);
+  for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, 1, ',');
+  return digits;
+}
+
 std::string sentence(const State& state, const Event& event) {
-  return std::visit(Sentence{state}, event);
+  std::string text = std::visit(Sentence{state}, event);
+  // A reason is somebody's own sentence, often with its own end.
+  if (text.ends_with("..") && !text.ends_with("...")) text.pop_back();
+  return text;
 }
 
 }  // namespace daybook

@@ -1,6 +1,7 @@
 // What an event says, in plain English: one sentence a kind, for people who were not there.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "statemachine/events.h"
@@ -15,5 +16,8 @@ std::string sentence(const State& state, const Event& event);
 
 // "runways 2022-06-01".
 std::string slot_title(const State& state, SlotId slot);
+
+std::string short_hex(const Digest& digest);  // twelve digits
+std::string grouped(std::uint64_t number);    // "12,345"
 
 }  // namespace daybook

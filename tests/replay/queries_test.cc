@@ -131,7 +131,7 @@ TEST_F(Queries, TellTheStoryOfAPartition) {
   const auto told = [&](std::string_view part) {
     return std::ranges::count_if(texts, [&](const std::string& t) { return t.contains(part); });
   };
-  EXPECT_EQ(told("The run 0 of runways started."), 1);
+  EXPECT_EQ(told("Run 0 of runways started."), 1);
   EXPECT_EQ(told("The partition 2022-01-04 of runways got its place in parquet:lake/runways."), 1);
   EXPECT_EQ(told("runways 2022-01-04 was planned, because it is new"), 1);
   EXPECT_EQ(told("runways 2022-01-04 was planned, because its input changed"), 1);
@@ -139,7 +139,7 @@ TEST_F(Queries, TellTheStoryOfAPartition) {
   EXPECT_EQ(told("was counted in the sink"), 2);
   EXPECT_EQ(told("1 approval is needed for compensation 0"), 1);
   EXPECT_EQ(told("ben approved compensation 0 with key SHA256:abc."), 1);
-  EXPECT_EQ(told("Compensation 0 took back generation 2 of runways 2022-01-04: 1000 rows removed, "
+  EXPECT_EQ(told("Compensation 0 took back generation 2 of runways 2022-01-04: 1,000 rows removed, "
                  "990 restored (manifest 17)."),
             1);
   EXPECT_EQ(told("2022-01-05"), 0) << "another partition's";
@@ -185,10 +185,10 @@ TEST(Sentences, SayWhatWasCounted) {
   staged.output_rows = 90;
   staged.content.fill(0xab);
   staged.gates = {{"row_count", "90", ">= 95", false, true}};
-  EXPECT_EQ(
-      sentence({}, staged),
-      "Attempt 2 read 100 rows: 90 accepted, 7 quarantined, 3 filtered. 90 rows are staged as "
-      "abababababab; gates not met: row_count measured 90, required >= 95.");
+  EXPECT_EQ(sentence({}, staged),
+            "Attempt 2 at slot 0 read 100 rows: 90 accepted, 7 quarantined, 3 filtered. 90 rows "
+            "are staged as "
+            "abababababab; gates not met: row_count measured 90, required >= 95.");
   EXPECT_EQ(sentence({}, Booted{3, "0.1.0"}), "Daybook 0.1.0 started, for the 3rd time.");
   EXPECT_EQ(sentence({}, Booted{12, "0.1.0"}), "Daybook 0.1.0 started, for the 12th time.");
   EXPECT_EQ(sentence({}, RetryScheduled{RunId{0}, SlotId{4}, 1'500, 7}),

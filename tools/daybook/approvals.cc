@@ -5,10 +5,10 @@
 
 #include "ledger/ssh_signature.h"
 #include "runner/compensation.h"
-#include "tools/daybook/narrate.h"
 #include "tools/daybook/ssh_keygen.h"
 #include "tools/daybook/submit.h"
 #include "tools/daybook/whole_file.h"
+#include "tools/daybook/words.h"
 
 namespace daybook::commands {
 
@@ -29,7 +29,7 @@ Json approval_item(const State& state, ApprovalId id) {
   const ApprovalState& a = *state.find(id);
   return {{"approval", static_cast<std::uint32_t>(id)},
           {"subject", a.subject == ApprovalSubject::load
-                          ? "load " + slot_name(state, a.slot)
+                          ? "load " + slot_title(state, a.slot)
                           : fmt::format("compensation {}", a.compensation)},
           {"standing", standing(a)},
           {"given", a.approvers.size()},

@@ -1,8 +1,8 @@
 #include <algorithm>
 
 #include "runner/compensation.h"
-#include "tools/daybook/narrate.h"
 #include "tools/daybook/submit.h"
+#include "tools/daybook/words.h"
 
 namespace daybook::commands {
 

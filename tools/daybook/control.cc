@@ -1,10 +1,10 @@
 // pause, resume, cancel, hold, reconcile, and releasing a partition that was set aside.
 #include <algorithm>
 
-#include "tools/daybook/narrate.h"
 #include "tools/daybook/run.h"
 #include "tools/daybook/submit.h"
 #include "tools/daybook/views.h"
+#include "tools/daybook/words.h"
 
 namespace daybook::commands {
 
@@ -21,7 +21,7 @@ std::expected<std::pair<nlohmann::json, std::string>, Problem> scope(Invocation&
     const auto slot = find_slot(state, args.text("partition"), args.text("pipeline"));
     if (!slot) return std::unexpected(slot.error());
     out["slot"] = static_cast<std::uint32_t>(*slot);
-    return std::pair{out, slot_name(state, *slot)};
+    return std::pair{out, slot_title(state, *slot)};
   }
   if (args.has("run")) {
     if (args.has("pipeline"))
@@ -53,7 +53,7 @@ Outcome on_slot(Invocation& in, const std::string& verb, nlohmann::json argument
   std::vector<std::string> next;
   if (rerun_next) next.push_back("daybook run PIPELINE");
   return decide_and_report(in, *book, {verb, std::move(arguments)},
-                           fmt::format("{} {}", done, slot_name(book->state, *slot)),
+                           fmt::format("{} {}", done, slot_title(book->state, *slot)),
                            std::move(next));
 }
 

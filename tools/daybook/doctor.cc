@@ -11,8 +11,8 @@
 #include "ledger/anchor.h"
 #include "ledger/file_system.h"
 #include "tools/daybook/book_reader.h"
-#include "tools/daybook/narrate.h"
 #include "tools/daybook/ssh_keygen.h"
+#include "tools/daybook/words.h"
 
 namespace daybook::commands {
 

@@ -1,19 +1,14 @@
 // Why a partition is where it is: its entries in order, each as a sentence, and what comes next.
 #include <algorithm>
 
-#include "ledger/codec/event_codec.h"
+#include "replay/queries.h"
 #include "tools/daybook/book_reader.h"
-#include "tools/daybook/narrate.h"
 #include "tools/daybook/views.h"
+#include "tools/daybook/words.h"
 
 namespace daybook::commands {
 
 namespace {
-
-struct Told {
-  EntryIndex index = 0;
-  Entry entry;
-};
 
 std::string verdict(const State& state, const Slot& slot) {
   const GenerationState* current = generation(slot, slot.current);
@@ -76,39 +71,15 @@ Outcome explain(Invocation& in) {
   if (!id) return std::unexpected(id.error());
   const Slot& slot = *book->state.find(*id);
 
-  std::vector<Told> story;
-  Result<void> broken;
-  const auto read = book->ledger->read(0, book->state.size, [&](EntryIndex index, Bytes bytes) {
-    auto entry = decode(bytes);
-    if (!entry) {
-      broken = std::unexpected(entry.error());
-      return false;
-    }
-    const bool pause = std::holds_alternative<Paused>(entry->event) ||
-                       std::holds_alternative<Resumed>(entry->event);
-    bool ours = is_about(book->state, entry->event, *id);
-    if (pause && !ours) {
-      // A pause of the whole book or of its pipeline is part of the story, too.
-      std::visit(
-          [&](const auto& e) {
-            if constexpr (requires { e.scope; })
-              ours = e.scope.kind == ScopeKind::book ||
-                     (e.scope.kind == ScopeKind::pipeline && e.scope.pipeline == slot.pipeline);
-          },
-          entry->event);
-    }
-    if (ours) story.push_back({index, std::move(*entry)});
-    return true;
-  });
-  if (!read) return std::unexpected(problem_of(read.error()));
-  if (!broken) return std::unexpected(problem_of(broken.error()));
+  const auto told = daybook::explain(book->state, *book->ledger, *id);
+  if (!told) return std::unexpected(problem_of(told.error()));
+  const std::vector<StoryLine>& story = *told;
 
   // What led to the state of now begins with the last plan; before it stand earlier generations.
   std::size_t begin = 0;
   if (!in.arguments.has("all")) {
-    const auto planned = std::ranges::find_if(story.rbegin(), story.rend(), [](const Told& told) {
-      return std::holds_alternative<PartitionPlanned>(told.entry.event);
-    });
+    const auto planned =
+        std::ranges::find(story.rbegin(), story.rend(), "PartitionPlanned", &StoryLine::kind);
     if (planned != story.rend()) begin = static_cast<std::size_t>(story.rend() - planned) - 1;
   }
 
@@ -122,17 +93,15 @@ Outcome explain(Invocation& in) {
   document.json["story"] = Json::array();
   if (begin > 0) document.text += fmt::format("  {} earlier: --all\n", begin);
   for (std::size_t i = begin; i < story.size(); ++i) {
-    const Told& told = story[i];
-    const std::string what = sentence(book->state, told.entry);
-    document.text +=
-        fmt::format("  {:>6}  {}  {:<10}  {}\n", told.index,
-                    in.output.style(Style::dim, in.output.time(told.entry.envelope.recorded_at)),
-                    printable(told.entry.envelope.actor.principal), printable(what));
-    document.json["story"].push_back({{"index", told.index},
-                                      {"recorded_at", iso_time(told.entry.envelope.recorded_at)},
-                                      {"by", told.entry.envelope.actor.principal},
-                                      {"kind", event_name(told.entry.event)},
-                                      {"sentence", what}});
+    const StoryLine& line = story[i];
+    document.text += fmt::format("  {:>6}  {}  {:<10}  {}\n", line.index,
+                                 in.output.style(Style::dim, in.output.time(line.at)),
+                                 printable(line.who.principal), printable(line.text));
+    document.json["story"].push_back({{"index", line.index},
+                                      {"recorded_at", iso_time(line.at)},
+                                      {"by", line.who.principal},
+                                      {"kind", line.kind},
+                                      {"sentence", line.text}});
   }
   const auto next = advice(slot);
   document.json["next"] = next;

@@ -7,7 +7,7 @@
 #include "statemachine/apply.h"
 #include "tools/daybook/book_reader.h"
 #include "tools/daybook/interrupt.h"
-#include "tools/daybook/narrate.h"
+#include "tools/daybook/words.h"
 
 namespace daybook::commands {
 
@@ -21,41 +21,23 @@ struct Wanted {
   bool all() const { return kind.empty() && pipeline.empty() && !partition && !run; }
 };
 
-bool names_pipeline(const Event& event, const std::string& pipeline) {
-  return std::visit(
-      [&](const auto& e) {
-        if constexpr (requires { e.pipeline; }) return e.pipeline == pipeline;
-        if constexpr (requires { e.scope; }) return e.scope.pipeline == pipeline;
-        return false;
-      },
-      event);
-}
-
 bool matches(const State& state, const Entry& entry, const Wanted& wanted) {
   if (wanted.all()) return true;
   if (!wanted.kind.empty() && event_name(entry.event) != wanted.kind) return false;
   if (wanted.run && run_of(state, entry.event) != wanted.run) return false;
-  const auto slot = slot_of(state, entry.event);
-  if (wanted.partition) {
-    bool found = false;
-    for (std::size_t i = 0; i < state.slots.size() && !found; ++i)
-      found = state.slots[i].partition == *wanted.partition &&
-              (wanted.pipeline.empty() || state.slots[i].pipeline == wanted.pipeline) &&
-              is_about(state, entry.event, SlotId{static_cast<std::uint32_t>(i)});
-    return found;
-  }
-  if (!wanted.pipeline.empty()) {
-    if (slot && state.find(*slot) != nullptr) return state.find(*slot)->pipeline == wanted.pipeline;
-    if (const auto run = run_of(state, entry.event); run && state.find(*run) != nullptr)
-      return state.find(*run)->pipeline == wanted.pipeline;
-    return names_pipeline(entry.event, wanted.pipeline);
-  }
-  return true;
+  if (!wanted.partition)
+    return wanted.pipeline.empty() || pipeline_of(state, entry.event) == wanted.pipeline;
+  for (std::size_t i = 0; i < state.slots.size(); ++i)
+    if (state.slots[i].partition == *wanted.partition &&
+        (wanted.pipeline.empty() || state.slots[i].pipeline == wanted.pipeline) &&
+        is_about(state, entry.event, SlotId{static_cast<std::uint32_t>(i)}))
+      return true;
+  return false;
 }
 
 Json item_of(const State& state, const Entry& entry, EntryIndex index) {
   Json item = Json::parse(entry_json(entry, index));
-  item["sentence"] = sentence(state, entry);
+  item["sentence"] = sentence(state, entry.event);
   item["by"] = entry.envelope.actor.principal;
   return item;
 }
@@ -73,7 +55,8 @@ std::string line_of(const Output& output, const State& state, const Entry& entry
                     EntryIndex index) {
   return fmt::format("{:>6}  {}  {:<10}  {}\n", index,
                      output.style(Style::dim, output.time(entry.envelope.recorded_at)),
-                     printable(entry.envelope.actor.principal), printable(sentence(state, entry)));
+                     printable(entry.envelope.actor.principal),
+                     printable(sentence(state, entry.event)));
 }
 
 // New entries as they land, until a signal.

@@ -8,10 +8,10 @@
 #include "runner/quarantine.h"
 #include "statemachine/apply.h"
 #include "tools/daybook/book_reader.h"
-#include "tools/daybook/narrate.h"
 #include "tools/daybook/progress.h"
 #include "tools/daybook/run.h"
 #include "tools/daybook/views.h"
+#include "tools/daybook/words.h"
 
 namespace daybook {
 

@@ -7,11 +7,11 @@
 
 #include "runner/definitions.h"
 #include "tools/daybook/held_records.h"
-#include "tools/daybook/narrate.h"
 #include "tools/daybook/record_items.h"
 #include "tools/daybook/run.h"
 #include "tools/daybook/submit.h"
 #include "tools/daybook/whole_file.h"
+#include "tools/daybook/words.h"
 
 namespace daybook::commands {
 
@@ -188,7 +188,7 @@ Outcome quarantine_show(Invocation& in) {
   document.json["attempt"] = batch.attempt;
   document.json["entry"] = batch.at;
   std::string& text = document.text;
-  text = fmt::format("{}  {}  {}\n", record_name(*record), slot_name(book->state, record->slot),
+  text = fmt::format("{}  {}  {}\n", record_name(*record), slot_title(book->state, record->slot),
                      word(record->status));
   text +=
       fmt::format("  source  {}  record {}  byte {}  sha256:{}\n", printable(record->source),

@@ -3,7 +3,7 @@
 #include <map>
 #include <set>
 
-#include "tools/daybook/narrate.h"
+#include "tools/daybook/words.h"
 #include "tools/daybook/record_items.h"
 #include "tools/daybook/submit.h"
 #include "tools/daybook/whole_file.h"

@@ -1,7 +1,7 @@
 #include "tools/daybook/record_items.h"
 
 #include "runner/definitions.h"
-#include "tools/daybook/narrate.h"
+#include "tools/daybook/words.h"
 
 namespace daybook {
 

@@ -10,10 +10,10 @@
 #include "runner/entropy.h"
 #include "statemachine/apply.h"
 #include "tools/daybook/book_reader.h"
-#include "tools/daybook/narrate.h"
 #include "tools/daybook/plan.h"
 #include "tools/daybook/progress.h"
 #include "tools/daybook/views.h"
+#include "tools/daybook/words.h"
 
 namespace daybook {
 
@@ -86,7 +86,7 @@ std::string reason_of(const Keeper& keeper, SlotId id) {
   // What is set aside follows the failure that was one too many.
   for (EntryIndex at = story; at != no_entry && at + 1 >= story; --at) {
     const auto entry = entry_at(keeper.ledger(), at);
-    if (!entry || slot_of(keeper.state(), entry->event) != id) return {};
+    if (!entry || !is_about(keeper.state(), entry->event, id)) return {};
     if (const auto* failed = std::get_if<AttemptFailed>(&entry->event)) return failed->detail;
     if (const auto* held = std::get_if<SlotHeld>(&entry->event)) return held->reason;
     if (at == 0) break;
@@ -196,7 +196,7 @@ Outcome report_run(Output& output, Host& host, const RunReport& report, std::int
                            output.err().utf8 ? " · " : ", ", short_hex(state.checkpoint->root)));
   for (const auto& [slot, why] : host.runner().trouble())
     output.say(fmt::format("warning  {}: {}",
-                           slot == no_slot ? std::string("checkpoint") : slot_name(state, slot),
+                           slot == no_slot ? std::string("checkpoint") : slot_title(state, slot),
                            printable(why)));
   if (report.interrupted) {
     output.say(

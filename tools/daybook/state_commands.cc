@@ -4,8 +4,8 @@
 #include "ledger/codec/event_codec.h"
 #include "runner/entropy.h"
 #include "tools/daybook/book_reader.h"
-#include "tools/daybook/narrate.h"
 #include "tools/daybook/views.h"
+#include "tools/daybook/words.h"
 
 namespace daybook::commands {
 
@@ -241,7 +241,7 @@ Outcome runs_show(Invocation& in) {
           document.json["entries"].push_back(Json::parse(entry_json(*entry, index)));
           text +=
               fmt::format("  {:>6}  {}  {}\n", index, in.output.time(entry->envelope.recorded_at),
-                          printable(sentence(book->state, *entry)));
+                          printable(sentence(book->state, entry->event)));
           return true;
         });
     if (!read) return std::unexpected(problem_of(read.error()));

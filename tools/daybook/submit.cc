@@ -6,8 +6,8 @@
 
 #include "ledger/codec/event_codec.h"
 #include "statemachine/apply.h"
-#include "tools/daybook/narrate.h"
 #include "tools/daybook/run.h"
+#include "tools/daybook/words.h"
 
 namespace daybook {
 
@@ -78,7 +78,7 @@ Outcome decide_and_report(Invocation& in, const ReadBook& book, const Request& r
       apply(copy, entry);
       json["entries"].push_back(Json::parse(entry_json(entry, index)));
       text += fmt::format("  {:>6}  {}  {}\n", index, printable(context.actor.principal),
-                          printable(sentence(copy, entry)));
+                          printable(sentence(copy, event)));
     }
     return report_events(in, "DryRun", json, std::move(text), book.state.size);
   }

@@ -150,12 +150,6 @@ std::string fit(std::string_view text, std::size_t width) {
   return out;
 }
 
-std::string grouped(std::uint64_t number) {
-  std::string digits = fmt::format("{}", number);
-  for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, 1, ',');
-  return digits;
-}
-
 std::string spell_seconds(std::int64_t microseconds) {
   const std::int64_t ms = std::max<std::int64_t>(microseconds, 0) / 1000;
   if (ms < 1000) return fmt::format("{} ms", ms);

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "replay/sentences.h"
+
 namespace daybook {
 
 enum class ColorChoice : std::uint8_t { automatic, always, never };
@@ -35,8 +37,7 @@ std::size_t columns(std::string_view text);
 std::string fit(std::string_view text,
                 std::size_t columns);  // cut, with a mark, never within a character
 
-// "228,037", "1.9 s", "12.4 MB".
-std::string grouped(std::uint64_t number);
+// "1.9 s", "12.4 MB"; "228,037" is grouped() of replay/sentences.h.
 std::string spell_seconds(std::int64_t microseconds);
 std::string spell_bytes(std::uint64_t bytes);
 

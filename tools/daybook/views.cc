@@ -5,7 +5,7 @@
 #include "ledger/digest.h"
 #include "runner/entropy.h"
 #include "runner/quarantine.h"
-#include "tools/daybook/narrate.h"
+#include "tools/daybook/words.h"
 
 namespace daybook {
 
