@@ -161,6 +161,13 @@ Json run_json(const State& state, RunId id) {
   return out;
 }
 
+Exit worse(Exit a, Exit b) {
+  constexpr Exit order[] = {Exit::bad, Exit::gate, Exit::pending};
+  for (const Exit one : order)
+    if (a == one || b == one) return one;
+  return Exit::good;
+}
+
 }  // namespace
 
 Outcome report_run(Output& output, Host& host, const RunReport& report, std::int64_t took) {
@@ -210,7 +217,13 @@ Outcome report_run(Output& output, Host& host, const RunReport& report, std::int
   }
   if (talk)
     for (const std::string& next : next_steps(state, run.pipeline)) output.say("next  " + next);
-  return exit_of(state, report.run);
+  // What was left open and ended badly now is not made good by the run that followed. One that a
+  // person had cancelled ended as was asked.
+  Exit worst = exit_of(state, report.run);
+  for (const ResumedRun& resumed : report.resumed)
+    if (state.find(resumed.run)->outcome != RunOutcome::cancelled)
+      worst = worse(worst, exit_of(state, resumed.run));
+  return worst;
 }
 
 Outcome perform_run(Invocation& in, Host& host, RunRequest request) {
