@@ -100,6 +100,8 @@ rocksdb::Options database_options(const RocksdbLedgerOptions& options, rocksdb::
   o.allow_concurrent_memtable_write = false;  // there is one writer
   o.level_compaction_dynamic_level_bytes = true;
   o.compression = rocksdb::kNoCompression;
+  // Opening touches a few files, not all: a table is opened when it is read.
+  o.max_open_files = 64;
   o.skip_stats_update_on_db_open = true;
   o.stats_dump_period_sec = 0;
   o.stats_persist_period_sec = 0;
