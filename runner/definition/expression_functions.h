@@ -26,7 +26,8 @@ struct SqlFunction {
   std::string_view name;
   // One letter per argument, the last may be '+' = as the one before, any number of times:
   // a any, n number, i integer, s text, b boolean, d date or timestamp, v interval,
-  // l literal text, p literal pattern, u literal date unit, # literal integer, c as the others.
+  // l literal text, p literal pattern, u literal date unit, # literal integer of two digits, w
+  // literal width up to 65536, c as the others.
   std::string_view arguments;
   std::uint8_t required;  // arguments that must stand
   Result result;

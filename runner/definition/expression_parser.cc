@@ -16,6 +16,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
 
 #include "runner/definition/expression.h"
 #include "runner/definition/identifier.h"
@@ -318,7 +320,12 @@ class Parser {
     const SqlToken token = peek();
     switch (token.kind) {
       case SqlToken::Kind::text: next(); return finish(make(Kind::text, token.text), first);
-      case SqlToken::Kind::number: next(); return finish(make(Kind::number, token.text), first);
+      case SqlToken::Kind::number:
+        if (!std::isfinite(std::strtod(std::string(token.text).c_str(), nullptr)))
+          fail(token, "the number is too large", "not a number the engine can hold",
+               "the largest is about 1.8e308", code::bad_argument);
+        next();
+        return finish(make(Kind::number, token.text), first);
       case SqlToken::Kind::quoted_word:
         next();
         if (peek().is_sign("(")) unexpected();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <string>
 
 #include "runner/definition/expression.h"
 #include "runner/definition/identifier.h"
@@ -264,6 +265,14 @@ void Checker::argument(const SyntaxNode& call, std::size_t i, char rule, const V
               "not a literal");
       break;
     }
+    case 'w':  // a record may not become larger than memory
+      if (n.kind != Kind::number || n.text.size() > 5 ||
+          n.text.find_first_not_of("0123456789") != std::string::npos ||
+          std::stoul(n.text) > 65'536)
+        fault(code::bad_argument, n.at,
+              fmt::format("{} must be a whole number, written out, up to 65536", what),
+              "not a width");
+      break;
     case 'u':
       if (needs(Kind::text, "a unit in quotes, like 'month'") && !is_date_unit(lower_case(n.text)))
         fault(code::bad_argument, n.at, fmt::format("'{}' is not a unit of time", excerpt(n.text)),

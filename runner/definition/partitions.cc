@@ -151,6 +151,10 @@ class Finder {
     report_file(diagnostics_, code, pipeline_.file, std::move(message), std::move(hint));
     failed_ = true;
   }
+  void cannot_read(const std::string& path, const std::string& why) {
+    fault(code::no_input, fmt::format("{} can not be read: {}", excerpt(path), why),
+          "every file the path matches must be readable, so that none is passed over in silence");
+  }
   std::optional<std::vector<std::string>> names_in(const std::string& folder);
   void walk(const std::string& folder, std::size_t part, const std::optional<std::string>& value);
   void take(const std::string& path, const std::string& key);
@@ -197,11 +201,18 @@ void Finder::walk(const std::string& folder, std::size_t part,
   auto go = [&](const std::string& name, const std::optional<std::string>& with) {
     const std::string path = folder.empty() ? name : folder + "/" + name;
     if (!last) return walk(path, part + 1, with);
-    if (is_project_file(pipeline_.project, path)) take(path, with.value_or("all"));
+    const auto there = find_project_file(pipeline_.project, path);
+    if (!there) return cannot_read(path, there.error());
+    if (*there) take(path, with.value_or("all"));
   };
   if (pattern.find_first_of("{*") == std::string::npos) return go(pattern, value);
   const auto names = names_in(folder);
-  if (!names) return;
+  if (!names) {
+    // A folder that is there and can not be looked into is not an empty one.
+    const auto there = find_project_file(pipeline_.project, folder.empty() ? "." : folder, true);
+    if (!there) cannot_read(folder, there.error());
+    return;
+  }
   for (const std::string& name : *names) {
     std::optional<std::string> with = value;
     if (match(pattern, name, with)) go(name, with);
@@ -241,7 +252,8 @@ std::optional<std::vector<PartitionInput>> Finder::files(const FileSource& sourc
   walk("", 0, std::nullopt);
   if (failed_) return std::nullopt;
   if (found_.empty()) {
-    fault(code::no_input, fmt::format("no file matches {}", excerpt(source.path)));
+    fault(code::no_input, fmt::format("no file matches {}", excerpt(source.path)),
+          "the path is relative to the folder of the pipeline file");
     return std::nullopt;
   }
   std::vector<PartitionInput> inputs;

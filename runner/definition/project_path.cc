@@ -68,8 +68,10 @@ std::optional<std::string> project_path_fault(std::string_view path) {
     if (part == "..") return "leaves the project (..)";
     if (part.empty()) return slash == path.size() ? "ends with a slash" : "has an empty part (//)";
     if (part == ".") return "has a part that says nothing (.)";
+    // The book lies there, and in sinks the markers of their loads.
+    if (part == ".daybook") return "leads into a folder of Daybook's own (.daybook)";
     if (part.back() == '.' || part.back() == ' ' || part.front() == ' ')
-      return "has a part that starts or ends with a blank or a dot";
+      return "has a part that ends with a dot, or starts or ends with a blank";
     if (part.size() > 255) return "has a part longer than 255 bytes";
     start = slash + 1;
   }
@@ -100,9 +102,20 @@ std::expected<std::string, std::string> read_project_file(const std::string& pro
 }
 
 bool is_project_file(const std::string& project, const std::string& path) {
+  return find_project_file(project, path).value_or(false);
+}
+
+std::expected<bool, std::string> find_project_file(const std::string& project,
+                                                   const std::string& path, bool folder) {
   const Descriptor file(open_beneath(project, path));
   struct stat status {};
-  return file.get() >= 0 && fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode);
+  if (file.get() < 0 || fstat(file.get(), &status) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return false;
+    return std::unexpected(reason(errno));
+  }
+  if (S_ISREG(status.st_mode)) return !folder;
+  if (S_ISDIR(status.st_mode)) return folder;
+  return std::unexpected("it is not a regular file");
 }
 
 }  // namespace daybook

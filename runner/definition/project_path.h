@@ -21,4 +21,9 @@ std::expected<std::string, std::string> read_project_file(const std::string& pro
 // True when `path` below `project` is a regular file reached without leaving the project.
 bool is_project_file(const std::string& project, const std::string& path);
 
+// The same, told apart: false where nothing is there (or a folder), a sentence for a person where
+// something is that can not be read as a file of the project. `folder`: a folder is looked for.
+std::expected<bool, std::string> find_project_file(const std::string& project,
+                                                   const std::string& path, bool folder = false);
+
 }  // namespace daybook

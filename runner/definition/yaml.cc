@@ -39,6 +39,7 @@ bool acceptable_text(const SourceText& source, Report& report) {
   }
   bool line_start = true;
   bool before_content = true;
+  std::size_t brackets = 0;  // open ones, in texts and comments, too
   for (std::size_t i = 0; i < bytes.size();) {
     const auto [c, length] = code_point(bytes, i);
     const ByteRange here{i, i + length};
@@ -52,6 +53,16 @@ bool acceptable_text(const SourceText& source, Report& report) {
                    "the file holds a control character that reorders text on the screen",
                    fmt::format("U+{:04X}", static_cast<unsigned>(c)), "remove it");
       return false;
+    }
+    if (c == '[' || c == '{') {
+      // The parser takes 350 bytes for each before the first is an event that says how deep it is.
+      if (++brackets > 32 * YamlLimits::depth) {
+        report.error(code::too_large, here,
+                     fmt::format("values are nested deeper than {}", YamlLimits::depth));
+        return false;
+      }
+    } else if ((c == ']' || c == '}') && brackets > 0) {
+      --brackets;
     }
     if (line_start && c == '\t') {
       report.error(code::bad_yaml, here, "a tab is used for indentation", "tab",

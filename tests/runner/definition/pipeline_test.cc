@@ -129,8 +129,9 @@ TEST(Pipeline, ExpressionFaultsStandAtTheirLineAndColumn) {
 
 TEST(Pipeline, PathsNeverLeaveTheProject) {
   const Project project;
-  for (const char* path : {"../../etc/passwd", "/etc/passwd", "a/../../b", "%2e%2e/x", "a//b",
-                           "C:\\\\x", "a./b", "a\\\\b", "a/", "./a", "~/a"})
+  for (const char* path :
+       {"../../etc/passwd", "/etc/passwd", "a/../../b", "%2e%2e/x", "a//b", "C:\\\\x", "a./b",
+        "a\\\\b", "a/", "./a", "~/a", ".daybook/keys/log.key", "lake/.daybook"})
     EXPECT_TRUE(read(project, with("", path)).has(code::bad_path)) << path;
 }
 
@@ -295,6 +296,22 @@ TEST(Partitions, DoNotFollowLinksOutOfTheProject) {
   Diagnostics diagnostics;
   EXPECT_FALSE(find_partitions(*r.pipeline, diagnostics));
   EXPECT_EQ(diagnostics.at(0).code, code::no_input.id);
+}
+
+TEST(Partitions, AFileThatCanNotBeReadIsNotPassedOverInSilence) {
+  const Project project;
+  const Project other;
+  other.write("in.csv", "x\n");
+  project.write("feed/2024-01-01/in.csv", "x\n");
+  fs::create_directory(project.root() / "feed/2024-01-02");
+  const Read r = read(project, with(""));
+  ASSERT_TRUE(r.pipeline);
+  Diagnostics diagnostics;
+  ASSERT_TRUE(
+      find_partitions(*r.pipeline, diagnostics));  // a folder without a file is no partition
+  fs::create_symlink(other.root() / "in.csv", project.root() / "feed/2024-01-02/in.csv");
+  EXPECT_FALSE(find_partitions(*r.pipeline, diagnostics));
+  EXPECT_THAT(diagnostics.at(0).message, HasSubstr("feed/2024-01-02/in.csv can not be read"));
 }
 
 TEST(Partitions, AMissingLookupFileIsAFault) {
