@@ -270,6 +270,11 @@ class Keeper : public RocksdbLedger {
 
 Result<void> exists(const Places& places) {
   if (places.files->exists(places.lock)) return {};
+  // Another process may hold the file that was deleted: a new one would say nothing about that.
+  if (places.files->exists(places.database + "/CURRENT"))
+    return std::unexpected(
+        Error{Error::Code::io, fmt::format("{} was deleted", places.lock),
+              "when no daybook works on this book, put an empty file of that name there"});
   return std::unexpected(Error{Error::Code::not_found, fmt::format("{} is not a book", places.dir),
                                "daybook init makes one"});
 }
