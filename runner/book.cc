@@ -17,7 +17,13 @@ Result<BookPaths> find_book(const fs::path& start) {
   std::error_code ignored;
   for (fs::path at = fs::absolute(start, ignored); !at.empty(); at = at.parent_path()) {
     const BookPaths paths{at / ".daybook"};
-    if (fs::exists(paths.config(), ignored)) return paths;
+    std::error_code error;
+    if (fs::exists(paths.config(), error)) return paths;
+    // Somebody else's book is not no book: going on would end in another one further up.
+    if (error == std::errc::permission_denied)
+      return std::unexpected(Error{Error::Code::io,
+                                   fmt::format("{}: {}", paths.root.string(), error.message()),
+                                   "a book belongs to one user; --book DIR names another book"});
     if (at == at.root_path()) break;
   }
   return std::unexpected(Error{Error::Code::not_found,

@@ -16,8 +16,15 @@ namespace {
 std::expected<BookPaths, Problem> named(const std::string& text, std::string_view by) {
   std::error_code error;
   const fs::path given = fs::absolute(text, error).lexically_normal();
-  for (const fs::path& folder : {given, given / ".daybook"})
+  for (const fs::path& folder : {given, given / ".daybook"}) {
     if (const BookPaths paths{folder}; fs::exists(paths.config(), error)) return paths;
+    if (error == std::errc::permission_denied)
+      return std::unexpected(
+          Problem{.exit = Exit::not_allowed,
+                  .code = "DB-1007",
+                  .message = fmt::format("{}: {}", printable(folder.string()), error.message()),
+                  .hint = "a book belongs to one user; run this as that user"});
+  }
   return std::unexpected(
       Problem{.exit = Exit::not_found,
               .code = "DB-1003",
@@ -35,7 +42,10 @@ std::expected<BookPaths, Problem> find_book_of(const Arguments& arguments) {
   auto found = find_book(fs::current_path(error));
   if (found) return *found;
   Problem problem = problem_of(found.error());
-  problem.code = "DB-1003";
+  if (found.error().code == Error::Code::io)
+    problem.exit = Exit::not_allowed, problem.code = "DB-1007";
+  else
+    problem.code = "DB-1003";
   return std::unexpected(std::move(problem));
 }
 
