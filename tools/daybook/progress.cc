@@ -79,8 +79,8 @@ void ProgressLine::draw(std::string_view name, int permille, const std::string& 
     const std::size_t used = columns(line) + columns(tail) + 3;
     if (permille >= 0 && used + 8 <= width)
       line += bar(output_.err(), permille, std::min<std::size_t>(width - used, 30)) + "  ";
-    line += fit(tail, width > 20 ? width - 2 : 18);
-    const std::string out = "\r\x1b[2K" + line;
+    // As long as the edge it would wrap, and what wraps is not taken back.
+    const std::string out = "\r\x1b[2K" + fit(line + tail, width > 4 ? width - 3 : 1);
     std::fwrite(out.data(), 1, out.size(), stderr);
     std::fflush(stderr);
     shown_ = true;

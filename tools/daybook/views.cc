@@ -115,6 +115,9 @@ Json run_slot_item(const State& state, RunId run, SlotId id) {
   } else if (slot.run != run || slot.phase == SlotPhase::skipped ||
              slot.phase == SlotPhase::verified) {
     result = "unchanged";
+  } else {
+    // What stands in the target is another run's.
+    out["rows"] = out["quarantined"] = out["counts"] = nullptr;
   }
   out["result"] = result;
   return out;
