@@ -1,5 +1,6 @@
 // The end of a stage: counts that must add up, digests, the physical form, gates.
 #include <algorithm>
+#include <charconv>
 #include <fstream>
 
 #include "runner/dataplane/gates.h"
@@ -35,11 +36,11 @@ Staged<StageResult> StageJob::finish() {
       auto rows =
           duck_scalar(database_->main(),
                       fmt::format("SELECT count(*) FROM read_parquet({})", quote_text(fixed.path)));
-      if (!rows || !*rows) {
+      const char* const end = rows && *rows ? (*rows)->data() + (*rows)->size() : nullptr;
+      if (end == nullptr || std::from_chars((*rows)->data(), end, input.records).ptr != end) {
         return no_stage(ErrorClass::data, "source.malformed", "{}: its records can not be counted",
                         input.name);
       }
-      input.records = std::stoull(**rows);
       // The records of a Parquet file have no bytes of their own: the tree over them is one leaf,
       // the digest of the file, which binds every row at its number.
       const Digest leaf = hash_leaf(bytes_of(

@@ -268,7 +268,7 @@ void Checker::argument(const SyntaxNode& call, std::size_t i, char rule, const V
     case 'w':  // a record may not become larger than memory
       if (n.kind != Kind::number || n.text.size() > 5 ||
           n.text.find_first_not_of("0123456789") != std::string::npos ||
-          std::stoul(n.text) > 65'536)
+          (n.text.size() == 5 && n.text > "65536"))
         fault(code::bad_argument, n.at,
               fmt::format("{} must be a whole number, written out, up to 65536", what),
               "not a width");

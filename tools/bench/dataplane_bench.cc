@@ -357,6 +357,9 @@ int compare(std::uint64_t rows, unsigned threads, int rounds, const fs::path& di
 }  // namespace daybook
 
 int main(int argc, char** argv) {
+  const auto number = [&](int at, std::uint64_t otherwise) {
+    return argc > at ? std::strtoull(argv[at], nullptr, 10) : otherwise;
+  };
   const std::string mode = argc == 5 ? argv[1] : "";
   if (mode == "ours" || mode == "plain") {
     const std::filesystem::path in = argv[2];
@@ -365,11 +368,8 @@ int main(int argc, char** argv) {
                         : in.extension() == ".jsonl" ? daybook::FileFormat::jsonl
                                                      : daybook::FileFormat::parquet;
     const auto run = mode == "ours" ? daybook::ours : daybook::plain;
-    return run(format, in, argv[3], static_cast<unsigned>(std::atoi(argv[4])));
+    return run(format, in, argv[3], static_cast<unsigned>(number(4, 1)));
   }
-  const auto number = [&](int at, std::uint64_t otherwise) {
-    return argc > at ? std::strtoull(argv[at], nullptr, 10) : otherwise;
-  };
   return daybook::compare(number(1, 10'000'000), static_cast<unsigned>(number(2, 2)),
                           static_cast<int>(number(3, 3)), argc > 4 ? argv[4] : "build/bench",
                           argc > 5 ? argv[5] : "all");
