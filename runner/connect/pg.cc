@@ -3,11 +3,11 @@
 #include <libpq-fe.h>
 
 #include <charconv>
-#include <cstdlib>
 #include <vector>
 
 #include "runner/connect/crash_point.h"
 #include "runner/connect/failure.h"
+#include "runner/dataplane/pg_connect.h"
 #include "runner/dataplane/sqlstate.h"
 
 namespace daybook {
@@ -28,41 +28,6 @@ SET statement_timeout = '10min';
 SET idle_in_transaction_session_timeout = '2min';
 SET default_transaction_isolation = 'read committed';
 )";
-
-struct Option {
-  const char *key, *value;
-};
-// Defaults the user's string may override: no wait without an end.
-constexpr Option bounds[] = {{"connect_timeout", "10"},      {"keepalives", "1"},
-                             {"keepalives_idle", "10"},      {"keepalives_interval", "5"},
-                             {"keepalives_count", "3"},      {"tcp_user_timeout", "30000"},
-                             {"application_name", "daybook"}};
-
-bool is_local(std::string_view host) {
-  return host.empty() || host.front() == '/' || host.front() == '@' || host == "localhost" ||
-         host == "127.0.0.1" || host == "::1";
-}
-
-// libpq before the fix of CVE-2025-1094 quotes invalid UTF-8 wrongly. We quote ourselves; an old
-// library is refused all the same, save by distributions' own versions of 15.
-bool outdated_libpq() {
-  const int version = PQlibVersion();
-  const int major = version / 10'000, minor = version % 10'000;
-  switch (major) {
-    case 13: return minor < 19;
-    case 14: return minor < 16;
-    case 15: return minor < 11;
-    case 16: return minor < 7;
-    case 17: return minor < 3;
-    default: return major < 13;
-  }
-}
-
-std::string first_line(const char* text) {
-  std::string line = text != nullptr ? text : "";
-  while (line.ends_with('\n')) line.pop_back();
-  return line;
-}
 
 }  // namespace
 
@@ -94,7 +59,7 @@ PgConnection::PgConnection() : connection_(nullptr, PQfinish) {}
 std::unexpected<SinkFailure> PgConnection::failure(const std::string& what, pg_result* result) {
   const char* state = result != nullptr ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : nullptr;
   const std::string sqlstate = state != nullptr ? state : "";
-  std::string text = first_line(result != nullptr ? PQresultErrorMessage(result) : nullptr);
+  std::string text = first_line(result != nullptr ? PQresultErrorMessage(result) : "");
   if (text.empty()) text = first_line(PQerrorMessage(connection_.get()));
   const SqlstateClass classified = classify_sqlstate(sqlstate);
   return sink_failure(
@@ -103,70 +68,13 @@ std::unexpected<SinkFailure> PgConnection::failure(const std::string& what, pg_r
 }
 
 SinkResult<PgConnection> PgConnection::open(const std::string& reference) {
-  if (outdated_libpq()) {
-    return sink_failure(
-        ErrorClass::definition, "libpq", "libpq is outdated",
-        fmt::format("libpq {} is older than the fix of CVE-2025-1094", PQlibVersion()), "pg.libpq");
-  }
-  auto secret = resolve_secret(reference);
-  if (!secret) {
-    return sink_failure(ErrorClass::permission, "secret", "the connection's secret is not there",
-                        secret.error().detail, "sink.secret");
-  }
   PgConnection connection;
-  if (reference != secret->view()) connection.scrubber_.hide(secret->view());
-
-  // What libpq says of a string it can not read quotes the string: it is not passed on.
-  const std::unique_ptr<PQconninfoOption, void (*)(PQconninfoOption*)> parsed(
-      PQconninfoParse(secret->reveal(), nullptr), PQconninfoFree);
-  if (!parsed) {
-    return sink_failure(ErrorClass::definition, "connection.string",
-                        "the connection is not a libpq string",
-                        fmt::format("{} is not a libpq connection string",
-                                    reference == secret->view() ? "connection" : reference),
-                        "pg.conninfo");
+  auto opened = pg_connect(reference, connection.scrubber_);
+  if (!opened) {
+    const PgRefused& refused = opened.error();
+    return sink_failure(refused.error, refused.code, refused.what, refused.detail, refused.rule);
   }
-  bool remote = false, ssl_said = std::getenv("PGSSLMODE") != nullptr;
-  for (const PQconninfoOption* option = parsed.get(); option->keyword != nullptr; ++option) {
-    const std::string_view key = option->keyword;
-    if (option->val == nullptr) continue;
-    if (key == "password" || key == "sslpassword") connection.scrubber_.hide(option->val);
-    if (key == "host" || key == "hostaddr") remote = remote || !is_local(option->val);
-    if (key == "sslmode") ssl_said = true;
-  }
-  std::vector<const char*> keys, values;
-  for (const Option& bound : bounds) {
-    keys.push_back(bound.key);
-    values.push_back(bound.value);
-  }
-  if (remote && !ssl_said) {
-    keys.push_back("sslmode");
-    values.push_back("verify-full");
-  }
-  keys.push_back("dbname");  // expanded in place: what stands in it wins over what is above
-  values.push_back(secret->reveal());
-  keys.push_back(nullptr);
-  values.push_back(nullptr);
-  connection.connection_.reset(PQconnectdbParams(keys.data(), values.data(), 1));
-  pg_conn* raw = connection.connection_.get();
-  if (raw == nullptr || PQstatus(raw) != CONNECTION_OK) {
-    // The server's refusals come without their SQLSTATE through libpq 15: known texts are told
-    // apart, everything else is taken for a server that does not answer.
-    const std::string text = raw != nullptr ? PQerrorMessage(raw) : "";
-    const auto says = [&](std::string_view words) { return text.find(words) != std::string::npos; };
-    const bool denied = says("authentication failed") || says("no pg_hba.conf entry") ||
-                        says("no password supplied") || says("permission denied");
-    const bool absent = says("\" does not exist");
-    const bool full = says("too many clients") || says("remaining connection slots");
-    return sink_failure(denied   ? ErrorClass::permission
-                        : absent ? ErrorClass::definition
-                        : full   ? ErrorClass::throttled
-                                 : ErrorClass::dependency_down,
-                        "connection", "the server can not be reached",
-                        connection.scrubber_.scrub(first_line(text.c_str())), "pg.connect");
-  }
-  PQsetNoticeProcessor(
-      raw, [](void*, const char*) {}, nullptr);
+  connection.connection_ = std::move(*opened);
   if (auto set = connection.run(session_settings); !set) return std::unexpected(set.error());
   auto facts = connection.run(
       "SELECT pg_is_in_recovery(), current_setting('fsync'), system_identifier "

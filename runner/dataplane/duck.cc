@@ -125,8 +125,10 @@ bool DuckResult::failed(DuckError& error) {
   return true;
 }
 
-Ducked<DuckResult> duck_query(duckdb_connection connection, const std::string& sql) {
-  DuckResult out;
+namespace {
+
+// For the caller to destroy.
+Ducked<duckdb_prepared_statement> prepare(duckdb_connection connection, const std::string& sql) {
   duckdb_prepared_statement statement = nullptr;
   if (duckdb_prepare(connection, sql.c_str(), &statement) != DuckDBSuccess) {
     const char* message = duckdb_prepare_error(statement);
@@ -134,6 +136,16 @@ Ducked<DuckResult> duck_query(duckdb_connection connection, const std::string& s
     duckdb_destroy_prepare(&statement);
     return std::unexpected(error);
   }
+  return statement;
+}
+
+}  // namespace
+
+Ducked<DuckResult> duck_query(duckdb_connection connection, const std::string& sql) {
+  DuckResult out;
+  const auto prepared = prepare(connection, sql);
+  if (!prepared) return std::unexpected(prepared.error());
+  duckdb_prepared_statement statement = *prepared;
   duckdb_pending_result pending = nullptr;
   duckdb_state state = duckdb_pending_prepared_streaming(statement, &pending);
   if (state == DuckDBSuccess) state = duckdb_execute_pending(pending, &out.result_);
@@ -214,13 +226,9 @@ bool known_type(duckdb_logical_type type, ColumnType& out) {
 
 Ducked<std::vector<DescribedColumn>> duck_describe(duckdb_connection connection,
                                                    const std::string& sql) {
-  duckdb_prepared_statement statement = nullptr;
-  if (duckdb_prepare(connection, sql.c_str(), &statement) != DuckDBSuccess) {
-    const char* message = duckdb_prepare_error(statement);
-    DuckError error{message == nullptr ? "" : message, DUCKDB_ERROR_BINDER};
-    duckdb_destroy_prepare(&statement);
-    return std::unexpected(error);
-  }
+  const auto prepared = prepare(connection, sql);
+  if (!prepared) return std::unexpected(prepared.error());
+  duckdb_prepared_statement statement = *prepared;
   std::vector<DescribedColumn> columns;
   const idx_t count = duckdb_prepared_statement_column_count(statement);
   for (idx_t i = 0; i < count; ++i) {

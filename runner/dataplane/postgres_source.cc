@@ -11,29 +11,11 @@
 #include <memory>
 #include <vector>
 
+#include "runner/dataplane/pg_connect.h"
 #include "runner/dataplane/sqlstate.h"
-#include "runner/definition/secret.h"
 
 namespace daybook {
 namespace {
-
-struct Option {
-  const char *key, *value;
-};
-// Defaults the user's string may override: no wait without an end.
-constexpr Option bounds[] = {{"connect_timeout", "10"},      {"keepalives", "1"},
-                             {"keepalives_idle", "10"},      {"keepalives_interval", "5"},
-                             {"keepalives_count", "3"},      {"tcp_user_timeout", "30000"},
-                             {"application_name", "daybook"}};
-
-bool is_local(std::string_view host) {
-  return host.empty() || host.front() == '/' || host.front() == '@' || host == "localhost" ||
-         host == "127.0.0.1" || host == "::1";
-}
-
-std::string first_line(std::string_view text) {
-  return std::string(text.substr(0, text.find('\n')));
-}
 
 // Both marks in one walk: a value that looks like a mark stays a value.
 std::string with_range(std::string_view query, const std::string& from, const std::string& to) {
@@ -71,7 +53,7 @@ class Capture {
   const Pipeline& pipeline_;
   StageProgress& progress_;
   Scrubber scrubber_;
-  std::unique_ptr<PGconn, decltype(&PQfinish)> connection_;
+  PgHandle connection_;
 };
 
 std::unexpected<StageFailure> Capture::failed(std::string_view doing, const PGresult* result) {
@@ -91,62 +73,16 @@ std::unexpected<StageFailure> Capture::failed(std::string_view doing, const PGre
 
 Staged<void> Capture::connect() {
   const std::string& reference = std::get<PostgresSource>(pipeline_.source).connection;
-  const auto secret = resolve_secret(reference);
-  if (!secret) {
-    return no_stage(ErrorClass::permission, "secret", "the connection's secret is not there: {}",
-                    secret.error().detail);
-  }
-  const bool plain = secret->view() == reference;
-  if (!plain) scrubber_.hide(secret->view());
-  // What libpq says of a string it can not read quotes the string: it is not passed on.
-  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed(
-      PQconninfoParse(secret->reveal(), nullptr), PQconninfoFree);
-  if (!parsed) {
-    return no_stage(ErrorClass::definition, "connection.string",
-                    "{} is not a libpq connection string", plain ? "connection" : reference);
-  }
-  bool remote = false, ssl_said = std::getenv("PGSSLMODE") != nullptr;
-  for (const PQconninfoOption* option = parsed.get(); option->keyword != nullptr; ++option) {
-    if (option->val == nullptr) continue;
-    const std::string_view key = option->keyword;
-    if (key == "password" || key == "sslpassword") scrubber_.hide(option->val);
-    if (key == "host" || key == "hostaddr") remote = remote || !is_local(option->val);
-    if (key == "sslmode") ssl_said = true;
-  }
-  std::vector<const char*> keys, values;
-  for (const Option& bound : bounds) {
-    keys.push_back(bound.key);
-    values.push_back(bound.value);
-  }
-  if (remote && !ssl_said) {
-    keys.push_back("sslmode");
-    values.push_back("verify-full");
-  }
-  keys.push_back("dbname");  // expanded in place: what stands in it wins over what is above
-  values.push_back(secret->reveal());
-  keys.push_back(nullptr);
-  values.push_back(nullptr);
-  connection_.reset(PQconnectdbParams(keys.data(), values.data(), 1));
-  if (connection_ && PQstatus(connection_.get()) == CONNECTION_OK) {
-    PQsetNoticeProcessor(
-        connection_.get(), [](void*, const char*) {}, nullptr);
+  auto opened = pg_connect(reference, scrubber_);
+  if (opened) {
+    connection_ = std::move(*opened);
     return {};
   }
-  // libpq gives no SQLSTATE here: known texts are told apart, all else is a server that is down.
-  const std::string text = connection_ ? PQerrorMessage(connection_.get()) : "";
-  const auto says = [&](std::string_view words) { return text.find(words) != std::string::npos; };
-  const bool denied = says("authentication failed") || says("no pg_hba.conf entry") ||
-                      says("no password supplied") || says("permission denied");
-  const bool absent = says("\" does not exist");
-  const bool full = says("too many clients") || says("remaining connection slots");
-  StageFailure failure = stage_failure(
-      denied   ? ErrorClass::permission
-      : absent ? ErrorClass::definition
-      : full   ? ErrorClass::throttled
-               : ErrorClass::dependency_down,
-      "connection",
-      fmt::format("connecting: {}", printable(scrubber_.scrub(first_line(text)), 300)),
-      "connecting");
+  const PgRefused& refused = opened.error();
+  StageFailure failure =
+      stage_failure(refused.error, refused.code,
+                    fmt::format("connecting: {}", printable(refused.detail, 300)), refused.what);
+  failure.classified_by = refused.rule;
   return std::unexpected(std::move(failure));
 }
 
