@@ -216,8 +216,8 @@ struct Sentence {
                        e.sink);
   }
   std::string operator()(const PartitionPlanned& e) const {
-    return fmt::format("{} was planned, because {}; input {}.", slot(e.slot), words(e.reason),
-                       short_hex(e.inputs));
+    return fmt::format("{} was planned, because {}{}.", slot(e.slot), words(e.reason),
+                       e.inputs == Digest{} ? "" : "; input " + short_hex(e.inputs));
   }
   std::string operator()(const PartitionSkipped& e) const {
     return fmt::format(

@@ -43,13 +43,4 @@ Uuid make_uuid7(Timestamp now, Entropy& entropy) {
   return uuid;
 }
 
-std::string uuid_text(const Uuid& uuid) {
-  std::string text;
-  for (std::size_t i = 0; i < uuid.size(); ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
-    text += fmt::format("{:02x}", uuid[i]);
-  }
-  return text;
-}
-
 }  // namespace daybook

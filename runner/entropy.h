@@ -21,6 +21,5 @@ std::unique_ptr<Entropy> make_system_entropy();  // getrandom(2)
 
 // RFC 9562 UUIDv7: 48 bits of milliseconds, then randomness.
 Uuid make_uuid7(Timestamp now, Entropy& entropy);
-std::string uuid_text(const Uuid& uuid);
 
 }  // namespace daybook

@@ -181,23 +181,6 @@ void with_fields(const Entry& entry, Use use) {
   }
 }
 
-std::string iso(Timestamp time) {
-  const std::chrono::sys_time<std::chrono::microseconds> point{std::chrono::microseconds(time)};
-  const auto day = std::chrono::floor<std::chrono::days>(point);
-  const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss clock(point - day);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                     clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
-                     clock.subseconds().count());
-}
-
-std::string uuid_text(const Uuid& uuid) {
-  const std::string digits = hex(std::as_bytes(std::span(uuid)));
-  return fmt::format("{}-{}-{}-{}-{}", digits.substr(0, 8), digits.substr(8, 4),
-                     digits.substr(12, 4), digits.substr(16, 4), digits.substr(20));
-}
-
 template <typename Kind>
 constexpr std::string_view kind_name() {
   std::string_view name = __PRETTY_FUNCTION__;  // "… [with Kind = daybook::LoadCommitted; …"
@@ -219,6 +202,23 @@ std::string or_null(const std::string& text) { return text.empty() ? "null" : qu
 
 }  // namespace
 
+std::string iso_time(Timestamp time) {
+  const std::chrono::sys_time<std::chrono::microseconds> point{std::chrono::microseconds(time)};
+  const auto day = std::chrono::floor<std::chrono::days>(point);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(point - day);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                     clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
+                     clock.subseconds().count());
+}
+
+std::string uuid_text(const Uuid& uuid) {
+  const std::string digits = hex(std::as_bytes(std::span(uuid)));
+  return fmt::format("{}-{}-{}-{}-{}", digits.substr(0, 8), digits.substr(8, 4),
+                     digits.substr(12, 4), digits.substr(16, 4), digits.substr(20));
+}
+
 std::string_view event_name(const Event& event) {
   return std::visit([]<typename Kind>(const Kind&) { return kind_name<Kind>(); }, event);
 }
@@ -238,7 +238,7 @@ std::string entry_json(const Entry& entry, EntryIndex index) {
   const Envelope& envelope = entry.envelope;
   std::string out =
       fmt::format(R"({{"index":{},"recorded_at":{},"correlation":{},"cause":{},"epoch":{},)",
-                  json(index), quoted(iso(envelope.recorded_at)),
+                  json(index), quoted(iso_time(envelope.recorded_at)),
                   envelope.correlation == Uuid{} ? "null" : quoted(uuid_text(envelope.correlation)),
                   envelope.cause == no_entry ? "null" : json(envelope.cause), envelope.epoch);
   out += fmt::format(R"("actor":{{"principal":{},"kind":{},"on_behalf_of":{}}},)",

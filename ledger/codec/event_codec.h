@@ -35,6 +35,9 @@ bool is_canonical(Bytes bytes);
 // "LoadCommitted".
 std::string_view event_name(const Event& event);
 
+std::string iso_time(Timestamp time);     // "2026-01-31T09:00:00.000000Z"
+std::string uuid_text(const Uuid& uuid);  // 8-4-4-4-12 hex digits
+
 // One line for a reader: the kind, then every field that is neither empty nor "none", by its name
 // in the schema. Digests are cut to 12 digits. Of bytes that are no entry it says that.
 std::string describe(const Entry& entry);

@@ -52,9 +52,7 @@ Outcome version(Invocation& in) {
                     .text = fmt::format("daybook {}\nengine  {}\n        sha256:{}\n",
                                         DAYBOOK_VERSION, engine.text, hex(engine.digest)),
                     .ledger_size = {}};
-  if (const auto printed = in.output.print(document); !printed)
-    return std::unexpected(printed.error());
-  return Exit::good;
+  return printed(in.output.print(document));
 }
 
 Outcome generate(Invocation& in) {

@@ -14,11 +14,6 @@ namespace daybook::commands {
 
 namespace {
 
-Outcome printed(const std::expected<void, Problem>& result) {
-  if (!result) return std::unexpected(result.error());
-  return Exit::good;
-}
-
 std::string_view standing(const ApprovalState& approval) {
   if (approval.rejected) return "rejected";
   if (approval.voided) return "void";
@@ -100,14 +95,7 @@ Outcome approvals_show(Invocation& in) {
                                  i < a.fingerprints.size() ? a.fingerprints[i] : "");
   for (const std::string& party : a.parties)
     document.text += fmt::format("  may not sign: {} took part\n", printable(party));
-  if (text) {
-    document.text += "\n";
-    for (std::string_view left = *text; !left.empty();) {
-      const std::size_t end = std::min(left.find('\n'), left.size());
-      document.text += "  " + printable(left.substr(0, end)) + "\n";
-      left.remove_prefix(std::min(end + 1, left.size()));
-    }
-  }
+  if (text) document.text += "\n" + indented(*text);
   return printed(in.output.print(document));
 }
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "ledger/codec/event_codec.h"
 #include "ledger/file_system.h"
 #include "replay/fold.h"
-#include "runner/entropy.h"
 
 namespace daybook {
 

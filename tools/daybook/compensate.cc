@@ -152,9 +152,7 @@ Outcome compensate_list(Invocation& in) {
     if (in.arguments.has("open") && !book->state.open_compensations.contains(id)) continue;
     listing.items.push_back(compensation_item(book->state, id));
   }
-  if (const auto printed = in.output.print(listing); !printed)
-    return std::unexpected(printed.error());
-  return Exit::good;
+  return printed(in.output.print(listing));
 }
 
 Outcome compensate_show(Invocation& in) {
@@ -182,14 +180,8 @@ Outcome compensate_show(Invocation& in) {
   if (!c.last_failure.empty())
     document.text += fmt::format("  last failure: {}\n", printable(c.last_failure));
   document.text += fmt::format("  plan sha256:{}\n\n", hex(c.plan));
-  for (std::string_view left = *text; !left.empty();) {
-    const std::size_t end = std::min(left.find('\n'), left.size());
-    document.text += "  " + printable(left.substr(0, end)) + "\n";
-    left.remove_prefix(std::min(end + 1, left.size()));
-  }
-  if (const auto printed = in.output.print(document); !printed)
-    return std::unexpected(printed.error());
-  return Exit::good;
+  document.text += indented(*text);
+  return printed(in.output.print(document));
 }
 
 Outcome compensate_start(Invocation& in) {
@@ -211,9 +203,7 @@ Outcome compensate_start(Invocation& in) {
         .json = {{"dry_run", true}, {"left", left}},
         .text = fmt::format("dry run: {} load{} would be taken back\n", left, left == 1 ? "" : "s"),
         .ledger_size = book->state.size};
-    if (const auto printed = in.output.print(document); !printed)
-      return std::unexpected(printed.error());
-    return Exit::good;
+    return printed(in.output.print(document));
   }
   if (const auto sure =
           confirm(in, fmt::format("{} load{} will be taken back.", left, left == 1 ? "" : "s"));
@@ -229,9 +219,7 @@ Outcome compensate_start(Invocation& in) {
                                               (*answer)["done"].get<std::uint32_t>(),
                                               (*answer)["steps"].get<std::uint32_t>()),
                           .ledger_size = {}};
-  if (const auto printed = in.output.print(document); !printed)
-    return std::unexpected(printed.error());
-  return Exit::good;
+  return printed(in.output.print(document));
 }
 
 Outcome compensate_withdraw(Invocation& in) {

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "ledger/anchor.h"
+#include "ledger/codec/event_codec.h"
 #include "ledger/file_system.h"
 #include "tools/daybook/book_reader.h"
 #include "tools/daybook/ssh_keygen.h"

@@ -1,6 +1,7 @@
 // Why a partition is where it is: its entries in order, each as a sentence, and what comes next.
 #include <algorithm>
 
+#include "ledger/codec/event_codec.h"
 #include "replay/queries.h"
 #include "tools/daybook/book_reader.h"
 #include "tools/daybook/views.h"
@@ -109,9 +110,7 @@ Outcome explain(Invocation& in) {
     document.text += "\nnext\n";
     for (const std::string& line : next) document.text += "  " + line + "\n";
   }
-  if (const auto printed = in.output.print(document); !printed)
-    return std::unexpected(printed.error());
-  return Exit::good;
+  return printed(in.output.print(document));
 }
 
 }  // namespace daybook::commands

@@ -5,6 +5,11 @@
 
 namespace daybook {
 
+Outcome printed(const std::expected<void, Problem>& result) {
+  if (!result) return std::unexpected(result.error());
+  return Exit::good;
+}
+
 namespace {
 
 constexpr std::pair<std::string_view, Handler> handlers[] = {

@@ -17,6 +17,9 @@ struct Invocation {
 
 using Handler = Outcome (*)(Invocation&);
 
+// What a command that only prints ends with.
+Outcome printed(const std::expected<void, Problem>& result);
+
 // Null for a command that is in the table alone.
 Handler handler_of(std::string_view path);
 

@@ -211,8 +211,7 @@ Outcome log(Invocation& in) {
     if (!listing.footer.empty()) in.output.say(listing.footer);
     return Exit::good;
   }
-  if (const auto done = in.output.print(listing); !done) return std::unexpected(done.error());
-  return Exit::good;
+  return printed(in.output.print(listing));
 }
 
 }  // namespace daybook::commands

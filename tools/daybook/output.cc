@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "ledger/codec/event_codec.h"
 #include "runner/definition/suggestion.h"
 
 namespace daybook {
@@ -44,18 +45,6 @@ std::optional<int> digits(std::string_view text, std::size_t at, std::size_t cou
 
 std::string dump(const Json& json, bool pretty) {
   return json.dump(pretty ? 2 : -1, ' ', false, Json::error_handler_t::replace);
-}
-
-std::string iso_time(std::int64_t microseconds) {
-  const std::chrono::sys_time<std::chrono::microseconds> point{
-      std::chrono::microseconds(microseconds)};
-  const auto day = std::chrono::floor<std::chrono::days>(point);
-  const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss clock(point - day);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                     clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
-                     clock.subseconds().count());
 }
 
 std::optional<std::int64_t> parse_time(std::string_view text) {

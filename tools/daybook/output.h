@@ -87,9 +87,7 @@ class Output {
 };
 
 std::string dump(const Json& json, bool pretty = false);
-// "2026-01-31T09:00:00.000000Z"; and back, with an offset or Z, a date alone being its first
-// moment.
-std::string iso_time(std::int64_t microseconds);
+// iso_time() backwards: with an offset or Z, a date alone being its first moment.
 std::optional<std::int64_t> parse_time(std::string_view text);
 
 // A CSV field: quoted where it must be, and never one a spreadsheet would run as a formula.

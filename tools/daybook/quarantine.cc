@@ -47,11 +47,6 @@ std::expected<HeldRecord, Problem> one_record(Invocation& in, const ReadBook& bo
   return std::move(records->at(range->first));
 }
 
-Outcome printed(const std::expected<void, Problem>& result) {
-  if (!result) return std::unexpected(result.error());
-  return Exit::good;
-}
-
 // By batch, in steps the book can hold in one entry.
 std::map<BatchId, std::vector<std::uint32_t>> by_batch(const std::vector<HeldRecord>& records) {
   std::map<BatchId, std::vector<std::uint32_t>> out;

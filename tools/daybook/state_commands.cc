@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "ledger/codec/event_codec.h"
-#include "runner/entropy.h"
 #include "tools/daybook/book_reader.h"
 #include "tools/daybook/views.h"
 #include "tools/daybook/words.h"
@@ -10,11 +9,6 @@
 namespace daybook::commands {
 
 namespace {
-
-Outcome printed(const std::expected<void, Problem>& result) {
-  if (!result) return std::unexpected(result.error());
-  return Exit::good;
-}
 
 Outcome list_slots(Invocation& in, std::string kind, std::string empty,
                    const std::function<bool(const Slot&)>& wanted,

@@ -52,9 +52,7 @@ Outcome report_events(Invocation& in, std::string_view kind, const Json& json, s
                       std::uint64_t size) {
   const Document document{
       .kind = std::string(kind), .json = json, .text = std::move(text), .ledger_size = size};
-  if (const auto printed = in.output.print(document); !printed)
-    return std::unexpected(printed.error());
-  return Exit::good;
+  return printed(in.output.print(document));
 }
 
 }  // namespace

@@ -172,4 +172,14 @@ std::string spell_bytes(std::uint64_t bytes) {
                    : fmt::format("{}.{} {}", whole, rest / 100, units[unit]);
 }
 
+std::string indented(std::string_view lines) {
+  std::string out;
+  while (!lines.empty()) {
+    const std::size_t end = std::min(lines.find('\n'), lines.size());
+    out += "  " + printable(lines.substr(0, end)) + "\n";
+    lines.remove_prefix(std::min(end + 1, lines.size()));
+  }
+  return out;
+}
+
 }  // namespace daybook

@@ -32,6 +32,8 @@ std::string printable(std::string_view text);
 
 bool valid_utf8(std::string_view text);
 
+std::string indented(std::string_view lines);  // each printable, behind two spaces
+
 // Columns of a printable text (code points; wide ones are rare here and count one).
 std::size_t columns(std::string_view text);
 std::string fit(std::string_view text,

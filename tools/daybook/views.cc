@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "ledger/codec/event_codec.h"
 #include "ledger/digest.h"
-#include "runner/entropy.h"
 #include "runner/quarantine.h"
 #include "tools/daybook/words.h"
 
