@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "runner/dataplane/failure.h"
@@ -21,6 +22,8 @@ struct DuckError {
   duckdb_error_type type = DUCKDB_ERROR_INVALID;
   // The values of one row made it fail: that row can be found and set aside.
   bool of_a_row() const;
+  // Its first line: the others quote our SQL.
+  std::string_view said() const { return std::string_view(message).substr(0, message.find('\n')); }
 };
 template <typename T>
 using Ducked = std::expected<T, DuckError>;

@@ -113,7 +113,7 @@ Staged<void> StageJob::match_parquet_columns() {
         fmt::format("SELECT * EXCLUDE (file_row_number) FROM {}", read_parquet_rows(path)));
     if (!described) {
       return no_stage(ErrorClass::data, "source.malformed", "{}: {}", name,
-                      printable(described.error().message, 300));
+                      printable(described.error().said(), 300));
     }
     if (context_.columns.empty()) {
       for (const DescribedColumn& column : *described) context_.columns.push_back(column.column);
@@ -348,7 +348,7 @@ Staged<bool> StageJob::try_part(std::size_t part, bool careful, duckdb_connectio
     if (copied.error().of_a_row() && !careful) return false;
     if (parquet_source() && copied.error().of_a_row()) {
       return no_stage(ErrorClass::data, "source.malformed", "{}",
-                      printable(copied.error().message, 300));
+                      printable(copied.error().said(), 300));
     }
     return std::unexpected(failure_of(copied.error(), "the steps"));
   }

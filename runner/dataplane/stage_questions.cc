@@ -71,7 +71,7 @@ Staged<std::vector<std::string>> parquet_keys(const Pipeline& pipeline,
   for (const std::string& path : whole.files) {
     const auto malformed = [&](const DuckError& error) {
       return no_stage(ErrorClass::data, "source.malformed", "{}: {}",
-                      input_name(path, pipeline.project), printable(error.message, 300));
+                      input_name(path, pipeline.project), printable(error.said(), 300));
     };
     if (columns.empty()) {
       auto described = duck_describe(
