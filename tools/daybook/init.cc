@@ -78,9 +78,17 @@ std::expected<void, Problem> say_made(Invocation& in, const BookPaths& paths, st
       .ledger_size = 1});
 }
 
+// --book names a book that is there; a flag that is taken and means nothing would mislead.
+std::expected<void, Problem> no_book_named(const Invocation& in) {
+  if (!in.arguments.has("book")) return {};
+  return usage("name the project's folder instead: the book is made in it",
+               "--book names a book that is there, and this makes one");
+}
+
 }  // namespace
 
 Outcome init(Invocation& in) {
+  if (const auto fine = no_book_named(in); !fine) return std::unexpected(fine.error());
   const auto project = project_folder(in.arguments.text("DIR", "."));
   if (!project) return std::unexpected(project.error());
   const auto paths = make_book(*project, in.arguments.text("anchor"));
@@ -92,6 +100,7 @@ Outcome init(Invocation& in) {
 }
 
 Outcome quickstart(Invocation& in) {
+  if (const auto fine = no_book_named(in); !fine) return std::unexpected(fine.error());
   const std::string name = in.arguments.text("DIR", "daybook-demo");
   std::error_code error;
   if (fs::exists(name, error) && (!fs::is_directory(name, error) || !fs::is_empty(name, error)))
