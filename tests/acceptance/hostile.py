@@ -4,13 +4,12 @@ is as it was after a refusal.
 """
 import contextlib
 import os
-import signal
 import subprocess
 import tempfile
 import time
 
 from harness import BINARY, Acceptance, Done, Failed, files_below
-from small import loaded
+
 
 USAGE, INVALID, NOT_ALLOWED, NOT_FOUND, CONFLICT, GATE, INTEGRITY, UNREACHABLE = 2, 3, 4, 5, 6, 7, 9, 10
 REFUSED = (USAGE, INVALID, NOT_ALLOWED, NOT_FOUND, CONFLICT)

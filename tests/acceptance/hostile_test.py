@@ -2,7 +2,6 @@
 """What nobody should type, write or send: each is answered with the right exit code and a message that
 says where and what, in little time and memory, and nothing is lost or changed.
 """
-import csv
 import os
 import re
 import resource
@@ -11,7 +10,6 @@ import signal
 import socket
 import stat
 import subprocess
-import time
 
 import small
 from harness import BINARY, files_below, main, wait_until
