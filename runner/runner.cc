@@ -403,7 +403,7 @@ asio::awaitable<void> Runner::perform(effect::Load e) {
     if (pushes_back(failure.error)) concurrency_.pushed_back();
     if (failure.ambiguous) {
       // Only the sink can say what became of it: the state still owes SettleLoad.
-      co_await pause_before(e.slot, ++tries_[e.slot]);
+      pause_before(e.slot, ++tries_[e.slot]);
       co_return;
     }
     const Command abort = AbortLoad{
@@ -435,18 +435,20 @@ void Runner::drop_staged(SlotId slot) {
   staged_.erase(staged);
 }
 
-asio::awaitable<void> Runner::pause_before(SlotId slot, unsigned tries) {
+void Runner::pause_before(SlotId slot, unsigned tries) {
   const RetryRule rule{.attempts = 0, .initial_ms = 200, .factor = 2, .max_ms = 10'000};
   not_before_[slot] =
       keeper_.clock().mono() +
       static_cast<Monotonic>(retry_delay_ms(rule, tries, keeper_.entropy().number())) * 1000;
-  co_return;
 }
 
 asio::awaitable<void> Runner::perform(effect::SettleLoad e) {
   const Slot* slot = keeper_.state().find(e.slot);
   const auto pipeline = definition_of(slot->run, DefinitionCache::Match::any);
-  if (!pipeline) co_return co_await pause_before(e.slot, 10);
+  if (!pipeline) {
+    pause_before(e.slot, 10);
+    co_return;
+  }
   LoadPlan plan = load_plan(*slot, slot->generations.back(), *pipeline);
   // Strictly above the fence of whoever intended it, so that a writer that still lives is stopped.
   plan.fence = keeper_.state().size;
@@ -460,7 +462,8 @@ asio::awaitable<void> Runner::perform(effect::SettleLoad e) {
   auto settled = co_await blocking(keeper_.executor(), std::move(job));
   if (!settled) {
     last_trouble_[e.slot] = settled.error().detail;
-    co_return co_await pause_before(e.slot, ++tries_[e.slot]);
+    pause_before(e.slot, ++tries_[e.slot]);
+    co_return;
   }
   if (*settled) {
     const Command commit = CommitLoad{.slot = e.slot,
@@ -485,7 +488,10 @@ asio::awaitable<void> Runner::perform(effect::VerifyLoaded e) {
   const Slot* slot = keeper_.state().find(e.slot);
   const auto pipeline = definition_of(slot->run, DefinitionCache::Match::any);
   const GenerationState* load = generation(*slot, slot->current);
-  if (!pipeline || load == nullptr) co_return co_await pause_before(e.slot, 10);
+  if (!pipeline || load == nullptr) {
+    pause_before(e.slot, 10);
+    co_return;
+  }
   LoadPlan plan = load_plan(*slot, *load, *pipeline);
   const auto entry = keeper_.entry(load->committed_at);
   if (entry)
@@ -505,7 +511,8 @@ asio::awaitable<void> Runner::perform(effect::VerifyLoaded e) {
   auto rows = co_await blocking(keeper_.executor(), std::move(job));
   if (!rows && (rows.error().error == ErrorClass::transient || pushes_back(rows.error().error))) {
     last_trouble_[e.slot] = rows.error().detail;
-    co_return co_await pause_before(e.slot, ++tries_[e.slot]);
+    pause_before(e.slot, ++tries_[e.slot]);
+    co_return;
   }
   const Slot& now = *keeper_.state().find(e.slot);
   const GenerationState* current = generation(now, now.current);

@@ -130,7 +130,7 @@ class Runner {
                                                                    std::vector<Offered> offered);
   std::shared_ptr<const Pipeline> definition_of(RunId run, DefinitionCache::Match match);
   LoadPlan load_plan(const Slot& slot, const GenerationState& load, const Pipeline& pipeline) const;
-  boost::asio::awaitable<void> pause_before(SlotId slot, unsigned tries);
+  void pause_before(SlotId slot, unsigned tries);
   void drop_staged(SlotId slot);
 
   Keeper& keeper_;
