@@ -221,13 +221,13 @@ void Keeper::flush() {
 
 asio::awaitable<Answer> Keeper::ask(Actor actor, Command command) {
   Answer answer = decide_and_apply(actor, command);
-  co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(
-      [this](auto handler) {
-        waiters_.push_back([handler = std::move(handler)]() mutable { std::move(handler)(); });
-        if (std::exchange(flush_posted_, true)) return;
-        asio::post(executor_.loop(), [this] { flush(); });
-      },
-      asio::use_awaitable);
+  auto begin = [this](auto handler) {
+    waiters_.push_back([handler = std::move(handler)]() mutable { std::move(handler)(); });
+    if (std::exchange(flush_posted_, true)) return;
+    asio::post(executor_.loop(), [this] { flush(); });
+  };
+  co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(std::move(begin),
+                                                                       asio::use_awaitable);
   co_return answer;
 }
 

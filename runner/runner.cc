@@ -231,7 +231,8 @@ asio::awaitable<void> Runner::perform(effect::ExecuteAttempt e) {
                          .fingerprint = "definition.unreadable",
                          .detail = "the run's definition can not be read back from the book",
                          .classified_by = "runner"};
-    co_await fail_attempt(e.slot, attempt, std::move(failure), RetryPolicy{});
+    const RetryPolicy none;
+    co_await fail_attempt(e.slot, attempt, std::move(failure), none);
     co_return;
   }
   const auto offered = co_await find_input(e.run, pipeline, key);

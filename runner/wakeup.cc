@@ -24,11 +24,13 @@ asio::awaitable<void> Wakeup::wait(Clock& clock, std::optional<Monotonic> deadli
       auto resume = std::exchange(waiter->resume, nullptr);
       resume();
     });
-  co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(
-      [waiter](auto handler) {
-        waiter->resume = [handler = std::move(handler)]() mutable { std::move(handler)(); };
-      },
-      asio::use_awaitable);
+  // Named: g++ 12 destroys a closure that is written within a co_await expression twice, and the
+  // waiter with it, while the deadline still refers to it.
+  auto begin = [waiter](auto handler) {
+    waiter->resume = [handler = std::move(handler)]() mutable { std::move(handler)(); };
+  };
+  co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(std::move(begin),
+                                                                       asio::use_awaitable);
   if (waiter_ == waiter) waiter_.reset();
 }
 

@@ -185,6 +185,10 @@ class Tidy:
             for found in re.finditer(pattern, code):
                 line = code.count("\n", 0, found.start()) + 1
                 self.report(path, line, f"'{found.group().strip()}' is banned here; use {instead}")
+        # g++ 12 destroys such temporaries of a co_await expression twice, with whatever they own.
+        for found in re.finditer(r"\bco_await\b[^;{\[]*(\w\s*\{|[(,]\s*\[)", code):
+            self.report(path, code.count("\n", 0, found.start()) + 1,
+                        "a closure or a braced value within co_await: name it in a variable first")
         if path.endswith(".h") and "#pragma once" not in code:
             self.report(path, 1, "header without #pragma once")
         self.check_includes(path, text)
