@@ -1,7 +1,8 @@
-// Named places at which a test may kill the process, one per step of a protocol.
+// Named places at which a test may kill or stop the process, one per step of a protocol.
 //
 // DAYBOOK_CRASH_AT=name or name:n in the environment, read once at start, sends SIGKILL to the
-// process at the n-th time (from 1) it comes by. Unset, a point costs one test of a global. A name
+// process at the n-th time (from 1) it comes by. DAYBOOK_STOP_AT does the same with SIGSTOP:
+// whoever sends SIGCONT lets it go on from there. Unset, a point costs one test of a global. A name
 // that is not in the list below does not compile; one in the variable that is not in the list ends
 // the process at start, so that a misspelled test can not pass. The CMake option
 // DAYBOOK_CRASH_POINTS=OFF defines all of this away.
@@ -10,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstdint>
 #include <string_view>
 
 namespace daybook {
@@ -66,9 +68,12 @@ consteval bool registered(std::string_view name) {
 
 extern std::atomic<bool> armed;
 
+enum class Act : std::uint8_t { kill, stop };
+
 // "name" or "name:n"; false, and nothing armed, when the name is not in the registry or n is not a
-// number from 1. What the environment variable does at start; tests call it in a forked child.
-bool arm(std::string_view spec);
+// number from 1. What the environment variable does at start; tests call it in a forked child. One
+// point is armed at a time.
+bool arm(std::string_view spec, Act act = Act::kill);
 void disarm();
 void reached(std::string_view name);
 

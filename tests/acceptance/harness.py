@@ -53,7 +53,7 @@ class Project:
         self.path = os.path.join(self.home, name)
         os.mkdir(self.path)
         self.environment = dict(os.environ)
-        for variable in ("DAYBOOK_BOOK", "DAYBOOK_CRASH_AT"):
+        for variable in ("DAYBOOK_BOOK", "DAYBOOK_CRASH_AT", "DAYBOOK_STOP_AT"):
             self.environment.pop(variable, None)
 
     def close(self):

@@ -74,6 +74,10 @@ class Postgres:
                  "-c", "timezone=UTC"],
                 cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 preexec_fn=stop_with_parent, **self.account)
+        self.wait_until_up()
+
+    def wait_until_up(self):
+        """Returns when it answers: after its start, or when it has recovered from a crash."""
         deadline = time.monotonic() + 60
         while self._psql("SELECT 1").returncode != 0:
             if self.server.poll() is not None or time.monotonic() > deadline:

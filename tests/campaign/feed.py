@@ -41,7 +41,7 @@ sink:
   {sink}
   mode: replace
   compensate: restore_previous
-retry: {{attempts: 5, backoff: {{initial: 100ms, factor: 2, max: 1s}}, timeout: 60s}}
+retry: {{attempts: {attempts}, backoff: {{initial: 100ms, factor: 2, max: 1s}}, timeout: 60s}}
 concurrency: {{partitions: 2}}
 """
 
@@ -66,8 +66,8 @@ class Feed:
         self.project.write("contracts/rows.odcs.yaml",
                            CONTRACT.format(name="rows", more="      - {name: twice, logicalType: integer}\n"))
 
-    def pipeline(self, sink):
-        self.project.write("campaign.pipeline.yaml", PIPELINE.format(sink=sink))
+    def pipeline(self, sink, attempts=5):
+        self.project.write("campaign.pipeline.yaml", PIPELINE.format(sink=sink, attempts=attempts))
 
     def write(self, partitions):
         """A new version of these partitions' files, in place of what was there at once."""

@@ -36,6 +36,22 @@ TEST(CrashPoint, KillsAtTheNthPass) {
   EXPECT_EQ(signal_after("dir.staged:3", 3), SIGKILL);
 }
 
+TEST(CrashPoint, StopsAtTheNamedPointAndGoesOnFromThere) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (!crash_point::arm("dir.staged:2", crash_point::Act::stop)) ::_exit(9);
+    for (int i = 0; i < 3; ++i) DAYBOOK_CRASH_POINT("dir.staged");
+    ::_exit(7);
+  }
+  int status = 0;
+  ::waitpid(child, &status, WUNTRACED);
+  ASSERT_TRUE(WIFSTOPPED(status));
+  EXPECT_EQ(WSTOPSIG(status), SIGSTOP);
+  ::kill(child, SIGCONT);
+  ::waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+}
+
 TEST(CrashPoint, RefusesWhatItDoesNotKnow) {
   for (const char* spec : {"", "dir.stagedd", "dir.staged:", "dir.staged:0", "dir.staged:x",
                            "dir.staged:1x", "dir.staged:-1"}) {
