@@ -22,7 +22,7 @@ namespace daybook::bench {
 
 class SampleBook {
  public:
-  std::vector<Entry> entries;
+  std::vector<Entry> entries;  // may be emptied by who has stored them
   State state;
 
   SampleBook() {
@@ -43,8 +43,9 @@ class SampleBook {
     add(std::move(entry));
   }
 
-  // One run over `partitions` partitions: some fail once, some quarantine records.
-  RunId run(std::uint32_t partitions) {
+  // One run over `partitions` partitions from number `first` on: some fail once, some quarantine
+  // records.
+  RunId run(std::uint32_t partitions, std::uint32_t first = 0) {
     const RunId id{static_cast<std::uint32_t>(state.runs.size())};
     Uuid uuid{};
     for (auto& byte : uuid) byte = static_cast<std::uint8_t>(random_());
@@ -57,7 +58,7 @@ class SampleBook {
                           .idempotency_key = fmt::format("run-{}", std::to_underlying(id)),
                           .reason = ""});
     std::vector<SlotId> slots;
-    for (std::uint32_t p = 0; p < partitions; ++p) slots.push_back(plan(id, p));
+    for (std::uint32_t p = 0; p < partitions; ++p) slots.push_back(plan(id, first + p));
     for (const SlotId slot : slots) load(id, slot);
     add(itself(), RunFinished{id, RunOutcome::succeeded});
     return id;
@@ -133,11 +134,10 @@ class SampleBook {
  private:
   Entry stamped(const Actor& actor, Event event) {
     Entry entry;
-    entry.envelope.recorded_at =
-        1'700'000'000'000'000 + static_cast<Timestamp>(entries.size()) * 1'000;
+    entry.envelope.recorded_at = 1'700'000'000'000'000 + static_cast<Timestamp>(state.size) * 1'000;
     if (!state.runs.empty() && state.runs.back().open)
       entry.envelope.correlation = state.runs.back().uuid;
-    entry.envelope.cause = entries.empty() ? no_entry : entries.size() - 1;
+    entry.envelope.cause = state.size == 0 ? no_entry : state.size - 1;
     entry.envelope.actor = actor;
     entry.envelope.epoch = state.epoch;
     entry.event = std::move(event);

@@ -3,10 +3,11 @@
 #include <map>
 #include <set>
 
-#include "tools/daybook/words.h"
+#include "tools/daybook/decision_lines.h"
 #include "tools/daybook/record_items.h"
 #include "tools/daybook/submit.h"
 #include "tools/daybook/whole_file.h"
+#include "tools/daybook/words.h"
 
 namespace daybook::commands {
 
@@ -27,14 +28,6 @@ std::unexpected<Problem> bad_line(std::size_t number, std::string what, std::str
               .hint = std::move(hint)});
 }
 
-std::optional<std::string> bytes_in(const nlohmann::json& line, const std::string& key) {
-  if (const auto text = line.find(key); text != line.end() && text->is_string())
-    return text->get<std::string>();
-  if (const auto text = line.find(key + "_base64"); text != line.end() && text->is_string())
-    return base64_decode(text->get<std::string>());
-  return std::nullopt;
-}
-
 // Every line is checked before the first is done.
 std::expected<std::vector<Decided>, Problem> read_decisions(const ReadBook& book,
                                                             const std::string& text) {
@@ -43,24 +36,12 @@ std::expected<std::vector<Decided>, Problem> read_decisions(const ReadBook& book
   std::map<BatchId, std::vector<HeldRecord>> batches;
   std::set<std::pair<BatchId, std::uint32_t>> seen;
   std::vector<Decided> out;
-  std::size_t number = 0;
-  for (std::string_view left = text; !left.empty();) {
-    const std::size_t end = std::min(left.find('\n'), left.size());
-    const std::string_view line = left.substr(0, end);
-    left.remove_prefix(std::min(end + 1, left.size()));
-    ++number;
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    const auto json = nlohmann::json::parse(line, nullptr, false);
-    if (!json.is_object()) return bad_line(number, "it is no JSON object");
-    const bool discard = json.contains("discard") && json["discard"] == true;
-    const auto amended = bytes_in(json, "amended");
-    if (!amended && (json.contains("amended") || json.contains("amended_base64")))
-      return bad_line(number, "\"amended\" is to be text");
-    if (!discard && !amended) continue;
-    if (discard && amended) return bad_line(number, "it amends and discards the same record");
-    if (!json.contains("record") || !json["record"].is_string())
-      return bad_line(number, "it names no record", "\"record\": \"BATCH:RECORD\"");
-    const auto name = json["record"].get<std::string>();
+  const auto lines = parse_decisions(text);
+  if (!lines) return bad_line(lines.error().line, lines.error().what, lines.error().hint);
+  for (const DecisionLine& line : *lines) {
+    const std::size_t number = line.line;
+    const std::string& name = line.record;
+    const std::optional<std::string>& amended = line.amended;
     const auto range = record_range(book.state, name);
     if (!range || range->first != range->last)
       return bad_line(number, "there is no record " + printable(name.substr(0, 40)));
@@ -72,7 +53,7 @@ std::expected<std::vector<Decided>, Problem> read_decisions(const ReadBook& book
       batches.emplace(range->batch, std::move(*records));
     }
     const HeldRecord& record = batches[range->batch].at(range->first);
-    if (bytes_in(json, "bytes") != record.record.bytes)
+    if (line.bytes != record.record.bytes)
       return bad_line(number, "its bytes are not those of record " + printable(name),
                       "leave \"bytes\" as export wrote it, and put the new text into \"amended\"");
     if (record.status != RecordStatus::held && record.status != RecordStatus::amended)
