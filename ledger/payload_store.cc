@@ -161,6 +161,21 @@ std::string key_path(const std::string& keys, const PayloadAddress& ref) {
   return keys + "/" + hex(ref.digest);
 }
 
+Result<Secret> read_secret(FileSystem& files, const std::string& path, const PayloadAddress& ref) {
+  const auto key_file = files.open(path, FileSystem::Open::read);
+  if (!key_file) return std::unexpected(key_file.error());
+  Result<std::string> stored = read_whole(**key_file);
+  if (!stored) return std::unexpected(stored.error());
+  if (stored->size() != 64)
+    return fail(Error::Code::corrupt, "payload {}: its key file has a wrong length",
+                hex(ref.digest));
+  Secret secret;
+  std::memcpy(secret.key.data(), stored->data(), 32);
+  std::memcpy(secret.salt.data(), stored->data() + 32, 32);
+  OPENSSL_cleanse(stored->data(), stored->size());
+  return secret;
+}
+
 }  // namespace
 
 Result<PayloadStore> PayloadStore::open(FileSystem& files, const std::string& book,
@@ -221,19 +236,21 @@ Result<PayloadAddress> PayloadStore::put_file(const std::string& path, Digest* p
   return (*writer)->finish();
 }
 
+Result<Digest> PayloadStore::salt_of(const PayloadAddress& ref) const {
+  const auto secret = read_secret(*files_, key_path(keys_, ref), ref);
+  if (!secret) return std::unexpected(secret.error());
+  Digest salt{};
+  std::memcpy(salt.data(), secret->salt.data(), salt.size());
+  return salt;
+}
+
 Result<void> PayloadStore::read(const PayloadAddress& ref, const Visit& visit) const {
-  const auto key_file = files_->open(key_path(keys_, ref), FileSystem::Open::read);
-  if (!key_file) return std::unexpected(key_file.error());
-  Result<std::string> stored = read_whole(**key_file);
-  if (!stored) return std::unexpected(stored.error());
   const auto bad = [&](std::string_view what) {
     return fail(Error::Code::corrupt, "payload {}: {}", hex(ref.digest), what);
   };
-  Secret secret;
-  if (stored->size() != 64) return bad("its key file has a wrong length");
-  std::memcpy(secret.key.data(), stored->data(), 32);
-  std::memcpy(secret.salt.data(), stored->data() + 32, 32);
-  OPENSSL_cleanse(stored->data(), stored->size());
+  const auto found = read_secret(*files_, key_path(keys_, ref), ref);
+  if (!found) return std::unexpected(found.error());
+  const Secret& secret = *found;
   const auto file = files_->open(payloads_ + "/" + hex(ref.digest), FileSystem::Open::read);
   if (!file) return std::unexpected(file.error());
   const auto size = (*file)->size();

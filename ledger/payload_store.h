@@ -53,6 +53,9 @@ class PayloadStore {
   Result<void> read(const PayloadAddress& ref, const Visit& visit) const;
   Result<std::string> get(const PayloadAddress& ref) const;
   bool contains(const PayloadAddress& ref) const;  // and its key
+  // What its digest is salted with: who is shown a payload checks with it that it is the one that
+  // an entry refers to. not_found after erase.
+  Result<Digest> salt_of(const PayloadAddress& ref) const;
 
   // Overwrites and removes the key, then removes the payload. Durable when this returns; success
   // where it was erased before. What backups and the medium itself keep is outside its reach.

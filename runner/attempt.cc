@@ -21,8 +21,9 @@ StageFailure storage_failure(std::string_view what, const Error& error) {
           .classified_by = "payloads"};
 }
 
-// Rules and steps beyond what one entry may list are summed under one name: counts never vanish.
-std::vector<RuleCount> bounded(std::vector<RuleCount> rules) {
+}  // namespace
+
+std::vector<RuleCount> bounded_rules(std::vector<RuleCount> rules) {
   if (rules.size() <= limits::list_items_max) return rules;
   std::ranges::stable_sort(rules, std::greater<>{}, &RuleCount::rows);
   RuleCount rest{.rule = "(others)", .rows = 0};
@@ -32,8 +33,6 @@ std::vector<RuleCount> bounded(std::vector<RuleCount> rules) {
   rules.push_back(rest);
   return rules;
 }
-
-}  // namespace
 
 std::expected<AttemptOutcome, StageFailure> execute_attempt(const AttemptWork& work,
                                                             StageProgress& progress) {
@@ -71,6 +70,16 @@ std::expected<AttemptOutcome, StageFailure> execute_attempt(const AttemptWork& w
     request.current_files = std::move(*current);
   }
 
+  PayloadRef salts = work.salts;
+  request.salts = work.fresh_salts;
+  if (const auto known = read_salts(*work.payloads, salts)) {
+    request.salts = *known;
+  } else {
+    const auto kept = work.payloads->put(std::as_bytes(std::span(work.fresh_salts)));
+    if (!kept) return std::unexpected(storage_failure("keeping the salts", kept.error()));
+    salts = as_ref(*kept);
+  }
+
   auto staged = stage(request, progress);
   if (!staged) return std::unexpected(staged.error());
   // What was released is a record of one file. Where that file has changed there is nothing to put
@@ -88,7 +97,8 @@ std::expected<AttemptOutcome, StageFailure> execute_attempt(const AttemptWork& w
         .classified_by = "input digest"});
   }
 
-  AttemptOutcome out{.result = std::move(*staged), .quarantine = {}, .directory = work.directory};
+  AttemptOutcome out{
+      .result = std::move(*staged), .quarantine = {}, .salts = salts, .directory = work.directory};
   if (work.pipeline->retain == InputRetention::copy) {
     for (InputFile& input : out.result.inputs) {
       input.copy = work.known_copies(input.digest);
@@ -117,19 +127,30 @@ std::expected<AttemptOutcome, StageFailure> execute_attempt(const AttemptWork& w
   return out;
 }
 
+Result<Digest> read_salts(const PayloadStore& payloads, const PayloadRef& salts) {
+  Digest secret{};
+  if (salts.bytes != secret.size())
+    return fail(Error::Code::not_found, "there are no salts of this attempt");
+  const auto bytes = payloads.get(as_address(salts));
+  if (!bytes) return std::unexpected(bytes.error());
+  std::copy_n(bytes->begin(), secret.size(), secret.begin());
+  return secret;
+}
+
 StageAttempt stage_command(const AttemptOutcome& outcome, const Pipeline& pipeline) {
   const StageResult& result = outcome.result;
   StageAttempt command;
   command.staged.inputs = result.inputs_digest;
   command.staged.files = result.inputs;
   command.staged.counts = result.counts;
-  command.staged.rules = bounded(result.rules);
+  command.staged.rules = bounded_rules(result.rules);
   command.staged.output_root = result.output_root;
   command.staged.output_rows = result.output_rows;
   command.staged.content = result.content;
   command.staged.quarantine_root = result.quarantine_root;
   command.staged.quarantine = outcome.quarantine;
   command.staged.gates = result.gates;
+  command.staged.salts = outcome.salts;
   command.approvals_needed = pipeline.approvals_load;
   return command;
 }

@@ -31,6 +31,8 @@ struct AttemptWork {
   bool release = false, overlay_only = false;
   unsigned threads = 1;
   std::uint64_t memory_limit_bytes = 0;  // of the engine, for this attempt
+  PayloadRef salts;      // of an attempt before with the same content, which may be; else length 0
+  Digest fresh_salts{};  // random: what is used otherwise
   // A retained copy of a source with this digest, where one exists. Safe from any thread.
   std::function<PayloadRef(const Digest&)> known_copies;
 };
@@ -38,11 +40,18 @@ struct AttemptWork {
 struct AttemptOutcome {
   StageResult result;  // inputs carry their retained copies
   PayloadRef quarantine;
+  PayloadRef salts;
   std::filesystem::path directory;
 };
 
 std::expected<AttemptOutcome, StageFailure> execute_attempt(const AttemptWork& work,
                                                             StageProgress& progress);
+
+// Rules and steps beyond what one entry may list, summed under one name: counts never vanish.
+std::vector<RuleCount> bounded_rules(std::vector<RuleCount> rules);
+
+// The secret that an attempt's leaves are salted with. `not_found` where it was erased.
+Result<Digest> read_salts(const PayloadStore& payloads, const PayloadRef& salts);
 
 // The command that records it; run, slot and attempt are left to the caller.
 StageAttempt stage_command(const AttemptOutcome& outcome, const Pipeline& pipeline);

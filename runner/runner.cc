@@ -256,6 +256,8 @@ asio::awaitable<void> Runner::perform(effect::ExecuteAttempt e) {
   work.threads =
       keeper_.state().find(e.run)->slots.size() > 1 ? 1 : keeper_.executor().blocking_limit();
   work.memory_limit_bytes = memory_share(*pipeline, keeper_.executor().blocking_limit());
+  work.salts = keeper_.state().find(e.slot)->salts;
+  keeper_.entropy().fill(std::as_writable_bytes(std::span(work.fresh_salts)));
   work.known_copies = [this](const Digest& source) { return known_copy(keeper_, source); };
   const bool only_undelivered = work.release && pipeline->sink.mode == LoadMode::append;
   auto overlay = only_undelivered ? undelivered_of(keeper_.view(), e.slot)

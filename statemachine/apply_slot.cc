@@ -76,6 +76,7 @@ void Fold::on(const AttemptStaged& e) {
                .output_rows = e.output_rows,
                .batch = e.batch,
                .at = index};
+  s->salts = e.salts;
   run(e.run)->failures.clear();
   // What was asked about earlier work and never answered is no longer a question.
   if (s->approval) {
@@ -209,6 +210,7 @@ void Fold::on(const LoadCommitted& e) {
       if (record.status == RecordState::Status::released && record.at < g->fence)
         record.status = RecordState::Status::delivered;
   s->current = g->number;
+  s->salts = {};
   s->staged.reset();
 }
 

@@ -275,6 +275,10 @@ struct AttemptStaged {
   Digest quarantine_root{};
   PayloadRef quarantine;
   std::vector<GateFinding> gates;
+  // The secret of 32 bytes that the leaves of its trees are salted with (docs/ledger_format.md).
+  // Erased, the commitments stand and no leaf can be tested against a guess any more. Length 0: an
+  // attempt of a version before salts.
+  PayloadRef salts;
   bool operator==(const AttemptStaged&) const = default;
 };
 struct AttemptFailed {

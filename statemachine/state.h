@@ -95,6 +95,9 @@ struct Slot {
   Generation current = 0;                    // what readers of the sink see; 0: nothing
   std::optional<ErrorClass> error;           // of the last failed attempt
   EntryIndex story = no_entry;               // the entry that put it into its phase
+  // What salted the last staged attempt, until it is loaded: an attempt that is done again commits
+  // to the same content under the same digests. The generation after has salts of its own.
+  PayloadRef salts;
   bool operator==(const Slot&) const = default;
 };
 

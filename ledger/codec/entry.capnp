@@ -326,6 +326,7 @@ struct AttemptStaged {
   quarantineRoot @11 :Data;
   quarantine @12 :PayloadRef;
   gates @13 :List(GateFinding);
+  salts @14 :PayloadRef;  # the secret that the leaves are salted with; none before salts
 }
 
 struct AttemptFailed {

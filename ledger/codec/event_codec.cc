@@ -225,7 +225,8 @@ EVENT(AttemptStarted, F(run, Run), F(slot, Slot), F(attempt, Attempt))
 EVENT(AttemptStaged, F(run, Run), F(slot, Slot), F(attempt, Attempt), F(inputs, Inputs),
       F(files, Files), F(counts, Counts), F(rules, Rules), F(output_root, OutputRoot),
       F(output_rows, OutputRows), F(content, Content), F(batch, Batch),
-      F(quarantine_root, QuarantineRoot), F(quarantine, Quarantine), F(gates, Gates))
+      F(quarantine_root, QuarantineRoot), F(quarantine, Quarantine), F(gates, Gates),
+      F(salts, Salts))
 EVENT(AttemptFailed, F(run, Run), F(slot, Slot), F(attempt, Attempt), F(error, Error),
       F(code, Code), F(fingerprint, Fingerprint), F(detail, Detail),
       F(classified_by, ClassifiedBy))

@@ -297,6 +297,7 @@ StageRun& Engine::begin(std::size_t part, bool all_parts) {
   auto run = std::make_unique<StageRun>();
   run->part = part;
   run->all_parts = all_parts;
+  run->batch = std::make_unique<LeafBatch>(row_context, context_.salts);
   const std::lock_guard lock(mutex_);
   run->id = static_cast<std::int64_t>(runs_.size());
   runs_.push_back(std::move(run));
@@ -417,9 +418,15 @@ void Engine::tap(duckdb_data_chunk input, duckdb_vector output) {
   for (std::uint32_t r = 0; r < n; ++r) {
     if (keep[r]) kept.push_back(r);
   }
+  std::vector<std::uint64_t> numbers(kept.size());
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    numbers[i] = run.numbered_by_place
+                     ? run.rows_out + i
+                     : static_cast<std::uint64_t>(source.at<std::int64_t>(kept[i]));
+  }
   run.rows_out += kept.size();
-  codec_->encode(columns, kept, run.batch);
-  run.batch.flush(run.leaves);
+  codec_->encode(columns, kept, numbers, *run.batch);
+  run.batch->flush(run.leaves);
   if (run.on_leaves) {
     run.on_leaves(run.leaves);
     run.leaves.clear();

@@ -42,7 +42,8 @@ struct StageRun {
   RuleTally tally;
   std::vector<Digest> leaves;                           // of the output rows
   std::function<void(std::vector<Digest>&)> on_leaves;  // takes them as they come
-  LeafBatch batch{row_context};
+  std::unique_ptr<LeafBatch> batch;
+  bool numbered_by_place = false;       // of a merge: the rows are of no one record
   std::optional<StageFailure> failure;  // of ours, inside a DuckDB call
 };
 

@@ -1,70 +1,60 @@
-// RFC 6962 trees over records and rows. A leaf is SHA-256(0x00 || context || bytes); the context is
-// one of the strings below, so that no leaf of one kind can pass for another. With its zeros it
-// fills, after the 0x00, the first block of SHA-256 exactly: that block is hashed once for all.
-// The position of a record or row is its place in the tree: a proof against the committed (root,
-// count) binds it.
+// Leaves of the trees over records and rows, made many at a time (ledger/leaf_form.h says their
+// form).
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <span>
 #include <string_view>
 #include <vector>
 
-#include "ledger/digest.h"
+#include "ledger/leaf_form.h"
 #include "ledger/sha256_lanes.h"
 
 namespace daybook {
 
-namespace leaf_contexts {
-// A name, and zeros up to 63 bytes.
-template <std::size_t size>
-constexpr std::array<char, 63> padded(const char (&name)[size]) {
-  std::array<char, 63> text{};
-  for (std::size_t i = 0; i < size; ++i) text[i] = name[i];
-  return text;
-}
-inline constexpr std::array<char, 63> record = padded("daybook/record/v1");
-inline constexpr std::array<char, 63> row = padded("daybook/row/v1");
-inline constexpr std::array<char, 63> quarantine = padded("daybook/quarantine/v1");
-}  // namespace leaf_contexts
+// The rows that a merge puts together are numbered by their place; all other rows by their source
+// record. Salts of the two must not meet.
+inline constexpr std::string_view merged_row_label = "daybook/merged row/v2";
 
-inline constexpr std::string_view record_context{leaf_contexts::record.data(), 63};
-inline constexpr std::string_view row_context{leaf_contexts::row.data(), 63};
-inline constexpr std::string_view quarantine_context{leaf_contexts::quarantine.data(), 63};
-
-// Collects messages and hashes them many at a time.
+// Collects messages and hashes them many at a time. Each has a number, which no other message under
+// the same secret and label has.
 class LeafBatch {
  public:
-  explicit LeafBatch(std::string_view context);
-  void add(std::string_view bytes);    // copies
-  void refer(std::string_view bytes);  // the bytes stay where they are until flush()
+  LeafBatch(std::string_view context, const Digest& secret, std::string_view label);
+  LeafBatch(std::string_view context, const Digest& secret) : LeafBatch(context, secret, context) {}
+  void add(std::uint64_t number, std::string_view bytes);  // copies
   // Room for `count` messages at once; `size_of(i)` is the size of each. After each there are 16
   // bytes of nobody's, so that short texts can be written in whole words.
-  template <typename SizeOf>
-  void reserve(std::size_t count, SizeOf size_of, char** at) {
+  template <typename NumberOf, typename SizeOf>
+  void reserve(std::size_t count, NumberOf number_of, SizeOf size_of, char** at) {
     std::size_t whole = used_;
-    for (std::size_t i = 0; i < count; ++i) whole += size_of(i) + slack;
+    for (std::size_t i = 0; i < count; ++i) whole += sizeof(LeafSalt) + size_of(i) + slack;
     grow(whole);
-    for (std::size_t i = 0; i < count; ++i) at[i] = room(size_of(i));
+    for (std::size_t i = 0; i < count; ++i) at[i] = room(number_of(i), size_of(i));
   }
-  std::size_t size() const { return copies_.size() + spans_.size(); }
+  std::size_t size() const { return copies_.size(); }
+  // The bytes of message i of those added since the last flush, without its salt.
+  std::string_view message(std::size_t i) const;
   // Appends the leaf hashes in order of add() and starts over.
   void flush(std::vector<Digest>& leaves);
+  void clear();  // starts over without hashing
 
  private:
   static constexpr std::size_t slack = 16;
   struct Copy {
-    std::size_t begin, size;
+    std::size_t begin, size;  // with the salt
   };
   void grow(std::size_t whole);
-  char* room(std::size_t size);
+  char* room(std::uint64_t number, std::size_t size);
 
   Sha256Opening opening_;
+  LeafSalts salts_;
   std::vector<char> buffer_;
   std::size_t used_ = 0;
   std::vector<Copy> copies_;
-  std::vector<Bytes> spans_;
+  std::vector<std::uint64_t> numbers_;
+  std::vector<LeafSalt> salted_;  // scratch
+  std::vector<Bytes> spans_;      // scratch
 };
 
 }  // namespace daybook

@@ -141,7 +141,8 @@ void RecordReader::oversize(const RecordRange& range) {
                                   : fmt::format("is longer than {} MiB", record_bytes_max >> 20)});
   if (context_.record_leaves) {
     input_ = range.input;
-    leaf_batch_.add(bad.bytes);
+    leaf_batch_.add(static_cast<std::uint64_t>(source_row(range.input, range.first_row)),
+                    bad.bytes);
     flush_leaves();
   }
   if (context_.keys != nullptr) context_.keys->emplace(PartitionKey::unkeyed);
@@ -320,7 +321,12 @@ Staged<bool> RecordReader::next_block() {
   split();
   row_ += records_.size();
   if (context_.record_leaves) {
-    for (std::uint32_t i = 0; i < records_.size(); ++i) leaf_batch_.refer(record_text(i));
+    constexpr std::size_t at_once = 512;  // whose copies stay in a near cache
+    for (std::uint32_t i = 0; i < records_.size(); ++i) {
+      leaf_batch_.add(static_cast<std::uint64_t>(source_row(input_, block_row_ + i)),
+                      record_text(i));
+      if (leaf_batch_.size() == at_once) flush_leaves();
+    }
     flush_leaves();
   }
   context_.progress->rows_read += records_.size();

@@ -52,6 +52,7 @@ struct ReadContext {
   std::set<std::string>* keys = nullptr;
   StageProgress* progress = nullptr;
   bool record_leaves = true;  // commit to the records; one pass of a stage does
+  Digest salts{};             // the secret of all leaves
 };
 
 // What reading a part leaves behind.
@@ -80,7 +81,8 @@ class RecordReader {
                                             PartRead& out);
 
  protected:
-  RecordReader(const ReadContext& context, PartRead& out) : context_(context), out_(out) {}
+  RecordReader(const ReadContext& context, PartRead& out)
+      : context_(context), out_(out), leaf_batch_(record_context, context.salts) {}
 
   struct Record {
     std::uint32_t begin = 0, length = 0;  // in block_, without separator
@@ -156,7 +158,7 @@ class RecordReader {
   std::unordered_map<std::uint32_t, std::pair<std::string, std::string>> refused_;  // bytes, why
   std::vector<QuarantinedRecord> pending_;  // of this chunk, to be written in source order
   std::vector<RuleHit> hits_;
-  LeafBatch leaf_batch_{record_context};
+  LeafBatch leaf_batch_;
   friend class CsvReader;
   friend class JsonlReader;
 };

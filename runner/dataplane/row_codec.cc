@@ -4,6 +4,8 @@
 
 #include <cstring>
 
+#include "ledger/assertion.h"
+
 namespace daybook {
 
 RowCodec::RowCodec(const std::vector<Column>& columns) {
@@ -15,21 +17,24 @@ RowCodec::RowCodec(const std::vector<Column>& columns) {
 }
 
 void RowCodec::encode(std::span<const VectorView> columns, std::span<const std::uint32_t> rows,
-                      LeafBatch& batch) const {
+                      std::span<const std::uint64_t> numbers, LeafBatch& batch) const {
+  DAYBOOK_ASSERT(rows.size() == numbers.size(), "{} rows, {} numbers", rows.size(), numbers.size());
   if (rows.empty()) return;
   if (rows.back() - rows.front() + 1 == rows.size()) {
-    encode_rows(columns, rows.size(), batch, [first = rows.front()](std::size_t i) {
+    encode_rows(columns, numbers, batch, [first = rows.front()](std::size_t i) {
       return first + static_cast<std::uint32_t>(i);
     });
   } else {
-    encode_rows(columns, rows.size(), batch, [&](std::size_t i) { return rows[i]; });
+    encode_rows(columns, numbers, batch, [&](std::size_t i) { return rows[i]; });
   }
 }
 
-// row(i): the i-th of `count` rows.
+// row(i): the row whose number is numbers[i].
 template <typename Row>
-void RowCodec::encode_rows(std::span<const VectorView> columns, std::size_t count, LeafBatch& batch,
+void RowCodec::encode_rows(std::span<const VectorView> columns,
+                           std::span<const std::uint64_t> numbers, LeafBatch& batch,
                            Row row) const {
+  const std::size_t count = numbers.size();
   constexpr std::size_t at_once = 64;  // rows whose buffers stay in the nearest cache
   char* row_at[at_once];
   char* text_at[at_once];
@@ -46,7 +51,8 @@ void RowCodec::encode_rows(std::span<const VectorView> columns, std::size_t coun
       }
     }
     batch.reserve(
-        n, [&](std::size_t i) { return nulls_ + fixed_ + text_bytes[i]; }, row_at);
+        n, [&](std::size_t i) { return numbers[from + i]; },
+        [&](std::size_t i) { return nulls_ + fixed_ + text_bytes[i]; }, row_at);
     for (std::size_t i = 0; i < n; ++i) {
       std::memset(row_at[i], 0, nulls_);
       text_at[i] = row_at[i] + nulls_ + fixed_;

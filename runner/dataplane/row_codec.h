@@ -1,5 +1,5 @@
-// The canonical bytes of one output row, version 1. A leaf of the output tree is
-// SHA-256(0x00 || row_context || row) (leaves.h), where row is
+// The canonical bytes of one output row, version 1. The bytes of a leaf of the output tree
+// (ledger/leaf_form.h) are
 //
 //   nulls    ceil(columns / 8) bytes; bit c & 7 of byte c / 8 is set where column c is null
 //   fixed    for each column in order: the value, little endian, in the width of its type (1, 2, 4,
@@ -22,14 +22,15 @@ namespace daybook {
 class RowCodec {
  public:
   explicit RowCodec(const std::vector<Column>& columns);
-  // Adds the rows listed in `rows` to the batch, in that order.
+  // Adds the rows listed in `rows` to the batch, in that order; numbers[i] is the number of
+  // rows[i].
   void encode(std::span<const VectorView> columns, std::span<const std::uint32_t> rows,
-              LeafBatch& batch) const;
+              std::span<const std::uint64_t> numbers, LeafBatch& batch) const;
 
  private:
   template <typename Row>
-  void encode_rows(std::span<const VectorView> columns, std::size_t count, LeafBatch& batch,
-                   Row row) const;
+  void encode_rows(std::span<const VectorView> columns, std::span<const std::uint64_t> numbers,
+                   LeafBatch& batch, Row row) const;
 
   std::vector<Physical> physical_;
   std::size_t nulls_ = 0, fixed_ = 0;

@@ -20,9 +20,9 @@ namespace daybook {
 
 // A record a person released or amended: it replaces the record at (source digest, row).
 struct OverlayRecord {
-  Digest source{};           // SHA-256 of the source file it came from
-  std::uint64_t row = 0;     // record number, from 1, header not counted
-  std::string bytes;         // replacement; equal to the original where released as it is
+  Digest source{};        // SHA-256 of the source file it came from
+  std::uint64_t row = 0;  // record number, from 1, header not counted
+  std::string bytes;      // replacement; equal to the original where released as it is
   // Released as it is: rules are not applied, save types and those that fail the row or the run.
   bool waive_rules = false;
   bool operator==(const OverlayRecord&) const = default;
@@ -30,6 +30,8 @@ struct OverlayRecord {
 
 // What the staged output is for: decides its physical form.
 enum class StagedFormat : std::uint8_t { parquet, csv, jsonl, postgres_copy };
+
+struct LineageWish;  // lineage.h
 
 struct StageRequest {
   const Pipeline* pipeline = nullptr;
@@ -47,6 +49,10 @@ struct StageRequest {
   std::vector<std::filesystem::path> current_files;
   unsigned threads = 1;
   std::uint64_t memory_limit_bytes = 0;  // 0: engine default
+  Digest salts{};                        // the secret that all leaves are salted with
+  // The file a PostgreSQL query was captured into before: it is read, and no query is made.
+  std::string captured;
+  LineageWish* lineage = nullptr;  // what is to be told of single rows; outlives the call
 };
 
 struct StagedFile {
@@ -138,7 +144,7 @@ void check_types(const Pipeline& pipeline, Diagnostics& diagnostics);
 
 // Versions and digest of the engine that makes the output: DuckDB, component library, row codec.
 struct EngineVersion {
-  std::string text;  // "daybook 0.1.0, duckdb v1.4.4, components 1, rows 1"
+  std::string text;  // "daybook 0.1.0, duckdb v1.4.4, components 1, rows 2"
   Digest digest{};
 };
 EngineVersion engine_version();

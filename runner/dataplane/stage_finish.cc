@@ -43,10 +43,11 @@ Staged<StageResult> StageJob::finish() {
       }
       // The records of a Parquet file have no bytes of their own: the tree over them is one leaf,
       // the digest of the file, which binds every row at its number.
-      const Digest leaf = hash_leaf(bytes_of(
-          std::string(record_context) +
-          std::string(reinterpret_cast<const char*>(input.digest.data()), input.digest.size())));
-      input.record_root = leaf;
+      const auto number = source_row(static_cast<std::uint32_t>(result.inputs.size()), 0);
+      input.record_root = salted_leaf(
+          record_context,
+          LeafSalts(request_.salts, record_context).of(static_cast<std::uint64_t>(number)),
+          std::as_bytes(std::span(input.digest)));
       result.input_bytes += input.bytes;
       result.inputs.push_back(std::move(input));
     }
@@ -135,8 +136,9 @@ Staged<void> StageJob::finish_counts(StageResult& result) {
 
 Staged<void> StageJob::finish_quarantine(StageResult& result) {
   Frontier tree;
-  LeafBatch batch(quarantine_context);
+  LeafBatch batch(quarantine_context, request_.salts);
   std::vector<Digest> leaves;
+  std::uint64_t number = 0;
   if (result.counts.quarantined == 0) {
     result.quarantine_root = tree.root();
     return {};
@@ -146,7 +148,7 @@ Staged<void> StageJob::finish_quarantine(StageResult& result) {
     if (part.quarantine.empty()) continue;
     std::ifstream in(part.quarantine, std::ios::binary);
     for (std::string line; std::getline(in, line);) {
-      batch.add(line);
+      batch.add(number++, line);
       writer.add_line(line + "\n");
       if (batch.size() == 256) {
         leaves.clear();
@@ -220,11 +222,13 @@ Staged<void> StageJob::merge_current(StageResult& result) {
   std::vector<std::string> jsonl;
   for (const auto& path : request_.current_files) {
     std::string reader = fmt::format("read_parquet({})", quote_text(path.string()));
-    if (path.extension() == ".csv") {
+    // What a sink stores has no extension: it is of the form that is staged for it.
+    const bool bare = !path.has_extension();
+    if (path.extension() == ".csv" || (bare && request_.format == StagedFormat::csv)) {
       reader =
           fmt::format("read_csv({}, header = true, columns = {{{}}}, allow_quoted_nulls = false)",
                       quote_text(path.string()), text_columns);
-    } else if (path.extension() == ".jsonl") {
+    } else if (path.extension() == ".jsonl" || (bare && request_.format == StagedFormat::jsonl)) {
       jsonl.push_back(path.string());
       continue;
     }
@@ -241,6 +245,8 @@ Staged<void> StageJob::merge_current(StageResult& result) {
   }
   StageRun& run = engine_->begin(0, true);
   run.from_list = true;
+  run.numbered_by_place = true;
+  run.batch = std::make_unique<LeafBatch>(row_context, request_.salts, merged_row_label);
   const std::string sql = fmt::format(
       "SELECT {0} FROM (SELECT {0}, daybook_tap(CAST({1} AS BIGINT), CAST({2} AS BIGINT), CAST(0 "
       "AS "

@@ -35,9 +35,13 @@ Staged<void> StageJob::open_inputs() {
     files_ = request_.input.files;
   } else {
     source_ = FileSource{};
-    const auto to = request_.directory / captured_name;
-    if (auto done = capture_postgres(pipeline_, request_.input, to, progress_); !done) return done;
-    files_ = {to.string()};
+    files_ = {request_.captured};
+    if (request_.captured.empty()) {
+      const auto to = request_.directory / captured_name;
+      if (auto done = capture_postgres(pipeline_, request_.input, to, progress_); !done)
+        return done;
+      files_ = {to.string()};
+    }
   }
   if (pipeline_.contract) context_.columns = pipeline_.contract->columns;
   if (parquet_source()) {
@@ -57,6 +61,7 @@ Staged<void> StageJob::open_inputs() {
     context_.parts = parts_.get();
   }
   context_.progress = &progress_;
+  context_.salts = request_.salts;
   limits_ = {request_.directory, {}, request_.memory_limit_bytes};
   if (parquet_source()) limits_.readable = files_;
   for (const std::string& path : request_.input.lookup_files) limits_.readable.push_back(path);

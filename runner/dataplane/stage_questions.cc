@@ -363,7 +363,7 @@ void check_types(const Pipeline& pipeline, Diagnostics& diagnostics) {
 EngineVersion engine_version() {
   EngineVersion version;
   version.text =
-      fmt::format("daybook 0.1.0, duckdb {}, components 1, rows 1", duckdb_library_version());
+      fmt::format("daybook 0.1.0, duckdb {}, components 1, rows 2", duckdb_library_version());
   version.digest = sha256(bytes_of(version.text));
   return version;
 }

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "ledger/anchor.h"
+#include "ledger/leaf_form.h"
 #include "ledger/merkle.h"
 #include "ledger/rocksdb_log.h"
 #include "ledger/tiles.h"
@@ -79,6 +80,22 @@ TEST(LedgerFormatPage, ShowsAnAnchorSlot) {
   ASSERT_TRUE(content);
   ASSERT_EQ(content->size(), 1024U);
   expect_on_page("the slot", dump(bytes_of(std::string_view(*content).substr(0, 512))));
+}
+
+// The page's figures were made with Python's hmac and the openssl command.
+TEST(LedgerFormatPage, ShowsLeaves) {
+  Digest secret;
+  for (std::size_t i = 0; i < secret.size(); ++i) secret[i] = static_cast<std::uint8_t>(i);
+  std::string example;
+  const auto add = [&](std::string_view name, std::string_view context, std::uint64_t number) {
+    const LeafSalt salt = LeafSalts(secret, context).of(number);
+    example += fmt::format("{} {} {}\n", name, hex(std::as_bytes(std::span(salt))),
+                           hex(salted_leaf(context, salt, bytes_of("7,anvil,10.00"))));
+  };
+  add("record", record_context, 7);
+  add("row", row_context, 7);
+  add("quarantine", quarantine_context, 0);
+  expect_on_page("the leaves", example);
 }
 
 }  // namespace

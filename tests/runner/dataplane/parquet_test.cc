@@ -65,9 +65,9 @@ TEST(Parquet, IsFixedByDigestBeforeItIsRead) {
   EXPECT_EQ(input.digest, sha256(bytes_of(read_file(p.file))));
   EXPECT_EQ(input.records, 5U);
   // One leaf: the file's digest.
-  std::string leaf(record_context);
-  leaf.append(reinterpret_cast<const char*>(input.digest.data()), input.digest.size());
-  EXPECT_EQ(hex(input.record_root), hex(hash_leaf(bytes_of(leaf))));
+  EXPECT_EQ(hex(input.record_root),
+            hex(salted_leaf(record_context, LeafSalts(Digest{}, record_context).of(0),
+                            std::as_bytes(std::span(input.digest)))));
   StageProgress progress;
   const auto digest = inputs_digest_of(p.pipeline, p.input, "", {}, progress);
   EXPECT_EQ(hex(*digest), hex(result->inputs_digest));

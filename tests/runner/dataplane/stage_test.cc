@@ -49,8 +49,9 @@ TEST(Stage, CommitsToEveryRecordWithAnRfc6962Tree) {
   const auto result = p.stage();
   ASSERT_TRUE(result);
   std::vector<Digest> leaves;
+  const LeafSalts salts(Digest{}, record_context);
   for (const std::string record : {"1,10.50,DE", "2,x,FR", "3,-1.00,XX", "4,7.25,FR"}) {
-    leaves.push_back(hash_leaf(bytes_of(std::string(record_context) + record)));
+    leaves.push_back(salted_leaf(record_context, salts.of(leaves.size() + 1), bytes_of(record)));
   }
   EXPECT_EQ(hex(result->inputs[0].record_root), hex(merkle_root(leaves)));
   EXPECT_EQ(result->inputs[0].records, 4U);
