@@ -51,7 +51,8 @@ std::string Judgement::text() const {
   const Verdict said = verdict();
   std::string out;
   if (said == Verdict::good) {
-    out = subject == "proof"
+    out = subject == "row" ? fmt::format("good  {}\n", printable(proven))
+          : subject == "proof"
               ? fmt::format("good  entry {} is one of the {} entries signed\n", index, head.size)
               : fmt::format("good  {} entries · {} files · every byte accounted for\n", head.size,
                             files);
@@ -86,8 +87,9 @@ std::string Judgement::json() const {
               {"size", head.size},
               {"root", hex(head.root)},
               {"signed_by", signed_by}};
-  if (subject == "proof") {
+  if (subject == "proof" || subject == "row") {
     out["index"] = index;
+    if (subject == "row") out["proven"] = proven;
   } else {
     out["files"] = files;
     out["bytes"] = bytes;

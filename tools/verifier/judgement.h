@@ -29,7 +29,7 @@ class Judgement {
  public:
   static constexpr std::size_t faults_max = 20;
 
-  std::string subject;  // "export" or "proof"
+  std::string subject;  // "export", "proof" or "row"
   std::string origin;   // as signed; empty until a signature was good
   TreeHead head;        // as signed
   std::vector<std::string> signed_by;
@@ -43,6 +43,7 @@ class Judgement {
 
   // Of a proof.
   std::uint64_t index = 0;
+  std::string proven;  // of a row: which one
 
   // Keeps the first `faults_max`, and the one of the lowest index.
   void found(Fault fault);

@@ -9,8 +9,11 @@
 #include <string>
 #include <string_view>
 
+#include "replay/stored_zip.h"
 #include "tools/verifier/export_directory.h"
+#include "tools/verifier/policy.h"
 #include "tools/verifier/proof.h"
+#include "tools/verifier/row_proof.h"
 #include "tools/verifier/verify_export.h"
 
 namespace daybook {
@@ -18,12 +21,15 @@ namespace {
 
 constexpr std::string_view usage =
     R"(daybook-verify DIR  --key VKEY | --key-file FILE  [options]
+daybook-verify proof.zip  --key VKEY | --key-file FILE | --policy FILE  [options]
 daybook-verify proof FILE.tlog-proof --entry FILE  --key VKEY | --key-file FILE  [options]
 
-Verifies an exported book, or the proof of one entry, offline. Writes nothing.
+Verifies an exported book, the proof of one row or the proof of one entry, offline.
+Writes nothing. A folder is a book, a file whose name ends in .zip the proof of a row.
 
   --key VKEY        the log's verifier key, name+id+base64
   --key-file FILE   the same, in a file (lines that begin with # are skipped)
+  --policy FILE     whose signatures count: a file as https://c2sp.org/tlog-policy
   --origin ORIGIN   what the checkpoint must be of (default: the key's name)
   --witness VKEY    a witness whose cosignature counts; may be repeated
   --quorum N        how many of them must be there (default: all that are named)
@@ -66,6 +72,7 @@ Result<Asked> read_arguments(std::span<char*> words) {
   Asked asked;
   std::optional<NoteVerifier> log;
   std::optional<std::size_t> quorum;
+  std::optional<TrustPolicy> from_file;
   std::optional<std::string> subject;
   if (!words.empty() && std::string_view(words[0]) == "proof") {
     asked.proof = true;
@@ -80,7 +87,7 @@ Result<Asked> read_arguments(std::span<char*> words) {
     }
     const bool takes_value = word == "--key" || word == "--key-file" || word == "--origin" ||
                              word == "--witness" || word == "--quorum" || word == "--entries" ||
-                             word == "--entry" || word == "-o";
+                             word == "--entry" || word == "--policy" || word == "-o";
     if (!takes_value) return wrong(fmt::format("unknown option '{}'", word));
     if (++i == words.size()) return wrong(fmt::format("{} needs a value", word));
     const std::string value = words[i];
@@ -96,6 +103,12 @@ Result<Asked> read_arguments(std::span<char*> words) {
         asked.policy.witnesses.push_back(*key);
       else
         log = *key;
+    } else if (word == "--policy") {
+      const auto text = read_named_file(value, 100'000);
+      auto read = text ? parse_policy(*text) : std::unexpected(text.error());
+      if (!read) return wrong(fmt::format("{}: {}", word, read.error().detail));
+      if (from_file) return wrong("one policy is enough");
+      from_file = std::move(*read);
     } else if (word == "--origin") {
       if (value.empty()) return wrong("--origin needs a value");
       asked.policy.origin = value;
@@ -116,7 +129,14 @@ Result<Asked> read_arguments(std::span<char*> words) {
     }
   }
   if (!subject) return wrong("nothing to verify was named");
-  if (!log) return wrong("a verification needs a key: --key or --key-file");
+  if (from_file) {
+    if (log || quorum || !asked.policy.witnesses.empty())
+      return wrong("--policy says whose signatures count; keys, witnesses and quorum stand there");
+    log = from_file->log;
+    quorum = from_file->quorum;
+    asked.policy.witnesses = from_file->witnesses;
+  }
+  if (!log) return wrong("a verification needs a key: --key, --key-file or --policy");
   if (asked.proof && asked.entry_file.empty()) return wrong("a proof needs --entry");
   if (!asked.proof && !asked.entry_file.empty()) return wrong("--entry goes with proof");
   asked.subject = *subject;
@@ -127,7 +147,20 @@ Result<Asked> read_arguments(std::span<char*> words) {
   return asked;
 }
 
+// Above what a bundle may have, so that a longer one is refused for its size.
+constexpr std::size_t bundle_bytes_max = stored_bytes_max + 1;
+
+Judgement judge_row(const Asked& asked) {
+  const auto archive = read_named_file(asked.subject, bundle_bytes_max);
+  if (archive) return verify_row_proof(*archive, asked.policy);
+  Judgement judgement;
+  judgement.subject = "row";
+  judgement.found({Verdict::unusable, no_index, "", archive.error().detail});
+  return judgement;
+}
+
 Judgement judge(const Asked& asked) {
+  if (!asked.proof && asked.subject.ends_with(".zip")) return judge_row(asked);
   if (!asked.proof) return verify_export(asked.subject, asked.policy, asked.entries);
   const auto proof = read_named_file(asked.subject, 2'000'000);
   const auto entry = read_named_file(asked.entry_file, entry_bytes_max);
