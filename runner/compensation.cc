@@ -6,6 +6,7 @@
 #include "ledger/ssh_signature.h"
 #include "runner/attempt.h"
 #include "runner/definitions.h"
+#include "runner/fence.h"
 
 namespace daybook {
 
@@ -112,7 +113,7 @@ asio::awaitable<Result<PlannedCompensation>> plan_compensation(
                          .generation_load_id = current->load_id,
                          .restores_load_id = {},
                          .load_id = step.step.load_id,
-                         .fence = state.size};
+                         .fence = fence_of(state.epoch, state.size)};
     if (const GenerationState* old = generation(slot, step.step.restores))
       dry.restores_load_id = old->load_id;
     auto job = [pipeline, dry]() -> SinkResult<CompensationEvidence> {

@@ -8,6 +8,7 @@
 
 #include "runner/attempt.h"
 #include "runner/connect/crash_point.h"
+#include "runner/fence.h"
 #include "runner/quarantine.h"
 
 namespace daybook {
@@ -221,7 +222,7 @@ asio::awaitable<void> Runner::perform(effect::ExecuteAttempt e) {
   if (!started) co_return;
   DAYBOOK_CRASH_POINT("run.attempt_started");
   const Attempt attempt = std::get<AttemptStarted>(started->events.front()).attempt;
-  const EntryIndex fence = started->first;
+  const EntryIndex fence = fence_of(keeper_.state().epoch, started->first);
   const std::string key = keeper_.state().find(e.slot)->partition;
 
   const auto pipeline = definition_of(e.run, DefinitionCache::Match::exact);
@@ -356,7 +357,7 @@ LoadPlan Runner::load_plan(const Slot& slot, const GenerationState& load,
   plan.load_id = load.load_id;
   plan.content = load.content;
   plan.rows = load.rows;
-  plan.fence = slot.fence;
+  plan.fence = fence_of(keeper_.state().epoch, slot.fence);
   plan.mode = load.mode;
   plan.key = pipeline.sink.key;
   plan.columns = output_columns(pipeline);
@@ -454,7 +455,7 @@ asio::awaitable<void> Runner::perform(effect::SettleLoad e) {
   }
   LoadPlan plan = load_plan(*slot, slot->generations.back(), *pipeline);
   // Strictly above the fence of whoever intended it, so that a writer that still lives is stopped.
-  plan.fence = keeper_.state().size;
+  plan.fence = fence_of(keeper_.state().epoch, keeper_.state().size);
   const Digest load_id = plan.load_id;
   working_[e.slot] = {.slot = e.slot, .what = "settle", .progress = nullptr};
   auto job = [pipeline, plan]() -> SinkResult<std::optional<LoadEvidence>> {

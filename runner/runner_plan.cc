@@ -2,6 +2,7 @@
 // run that takes it on.
 #include <algorithm>
 
+#include "runner/fence.h"
 #include "runner/planning.h"
 #include "runner/quarantine.h"
 
@@ -310,7 +311,7 @@ asio::awaitable<Result<void>> Runner::compensate(CompensationId id) {
                           .generation_load_id = taken.load_id,
                           .restores_load_id = {},
                           .load_id = step.load_id,
-                          .fence = state->fence};
+                          .fence = fence_of(keeper_.state().epoch, state->fence)};
     if (const GenerationState* restored = generation(slot, step.restores))
       plan.restores_load_id = restored->load_id;
     auto job = [definition = *pipeline, plan]() -> SinkResult<CompensationEvidence> {

@@ -32,7 +32,7 @@ struct LoadPlan {
   Digest load_id{};
   Digest content{};
   std::uint64_t rows = 0;
-  EntryIndex fence = 0;  // index of AttemptStarted: never lower than an earlier one
+  EntryIndex fence = 0;  // never lower than an earlier one (runner/fence.h)
   LoadMode mode = LoadMode::replace;
   std::vector<std::string> key;  // merge
   std::vector<Column> columns;

@@ -127,8 +127,9 @@ OUTSIDE = [
     "a disk that acknowledges flushes it never makes **and** loses the anchor to the same point;",
     "rows that others write into the same table or directory; effects of triggers;",
     "memory errors between parsing and hashing;",
-    "two living keepers of two copies of one book: the fence stops the one that was overtaken, it does not merge "
-    "histories; a book has one writer;",
+    "two living keepers of two copies of one book: the fence stops the overtaken one wherever its successor has "
+    "worked; a partition that the successor has not touched yet is open to it, and is then a conflict that a person "
+    "settles; a book has one writer;",
     "a PostgreSQL standby that is promoted without the last commits: `reconcile` finds it afterwards, nothing "
     "prevents it but a synchronous standby;",
     "exactly once for anything but the sinks above: a mail can not be taken back;",
