@@ -374,7 +374,8 @@ void read_entry(wire::Entry::Reader in, Entry& entry) {
 
 constexpr std::size_t scratch_words = 8'192;  // doubled when one entry needs more
 constexpr std::size_t traversal_factor = 4;
-constexpr std::size_t traversal_spare_words = 64;
+// An element without a word costs one here: as many as decide lets into the lists of one event.
+constexpr std::size_t traversal_spare_words = 512;
 constexpr int nesting_max = 16;
 
 // Calls `use` with a reader over the bytes; whatever is wrong with them comes back as an Error.

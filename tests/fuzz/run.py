@@ -10,6 +10,7 @@ import glob
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -41,6 +42,9 @@ def fuzz(options, target):
     # DuckDB and RocksDB are linked by some targets and leak on purpose at exit.
     environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
                    "UBSAN_OPTIONS": "print_stacktrace=1"}
+    symbolizer = shutil.which("llvm-symbolizer") or next(iter(sorted(glob.glob("/usr/bin/llvm-symbolizer-*"))), None)
+    if symbolizer:
+        environment["ASAN_SYMBOLIZER_PATH"] = symbolizer
     done = subprocess.run(command, check=False, cwd=FINDINGS, env=environment, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT)
     text = done.stdout.decode(errors="replace")

@@ -172,6 +172,23 @@ TEST(EventCodec, HoldsTheLargestListsDecideMayWrite) {
   }
 }
 
+TEST(EventCodec, HoldsTheLongestListsOfElementsThatSayNothing) {
+  LoadCommitted committed;
+  committed.files.resize(limits::list_items_max);
+  AttemptStaged staged;
+  staged.files.resize(limits::list_items_max);
+  staged.rules.resize(limits::list_items_max);
+  staged.gates.resize(limits::list_items_max);
+  for (const Event& event : {Event{committed}, Event{staged}}) {
+    const Entry entry{.envelope = {}, .event = event};
+    const auto bytes = encode(entry);
+    EXPECT_TRUE(is_canonical(bytes));
+    const auto decoded = decode(bytes);
+    ASSERT_TRUE(decoded) << decoded.error().detail;
+    EXPECT_EQ(*decoded, entry);
+  }
+}
+
 // The offset of the union's tag in the first word after the root pointer's data: found by looking
 // where two kinds of otherwise equal entries differ.
 std::size_t tag_offset() {
