@@ -13,7 +13,7 @@ namespace {
 constexpr std::uint32_t local_signature = 0x04034b50, central_signature = 0x02014b50,
                         end_signature = 0x06054b50;
 constexpr std::uint16_t version = 10, no_time = 0, first_day = 0x0021;  // 1980-01-01
-constexpr std::size_t local_bytes = 30;
+constexpr std::size_t local_bytes = 30, central_bytes = 46, end_bytes = 22;
 
 constexpr std::array<std::uint32_t, 256> crc_table = [] {
   std::array<std::uint32_t, 256> table{};
@@ -126,6 +126,10 @@ Result<StoredFiles> read_stored_zip(std::string_view bytes) {
     files.emplace(name, bytes.substr(at + local_bytes + name_size, size));
     at += local_bytes + name_size + size;
   }
+  // What the directory would need may not fit any more: then it is not there.
+  std::size_t whole = at + end_bytes;
+  for (const auto& [name, content] : files) whole += central_bytes + name.size();
+  if (whole > stored_bytes_max) return refuse(at, "the archive is cut off");
   // There is one archive of these files.
   const std::string expected = write_stored_zip(files);
   const std::size_t same = static_cast<std::size_t>(

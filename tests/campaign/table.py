@@ -100,7 +100,7 @@ def markdown(found):
         out.append(f"| {fault.name} | {fault.promise} | {shown} | {counted} |")
     out += ["", "Outside the promise, said openly:", ""]
     out += [textwrap.fill(f"- {line}", 118, subsequent_indent="  ", break_long_words=False) for line in OUTSIDE]
-    out += ["", *points(found), *simulated(found), *sources(found)]
+    out += ["", *points(found), *sometimes(found), *simulated(found), *sources(found)]
     return "\n".join(out).strip("\n")
 
 
@@ -118,6 +118,17 @@ def points(found):
              + (": " + ", ".join(never) if never else "") + ".", ""]
     text = ", ".join(f"`{point}` {times}" for point, times in sorted(hits.items()))
     return lines + textwrap.wrap(text, 118, break_long_words=False, break_on_hyphens=False) + [""]
+
+
+def sometimes(found):
+    """What a campaign is to meet now and then: where one was never met, it shows less than it says."""
+    lines = []
+    for name, report in found.items():
+        if name == "simulation" or not report.get("sometimes"):
+            continue
+        met = ", ".join(f"{what} {times}" for what, times in sorted(report["sometimes"].items()))
+        lines += textwrap.wrap(f"- {name}: {met}", 118, subsequent_indent="  ", break_long_words=False)
+    return ["### What was met on the way", "", *lines, ""] if lines else []
 
 
 def simulated(found):
@@ -189,6 +200,8 @@ def main():
     for line in points(found):
         if line and not line.startswith("###"):
             print(line.replace("`", ""))
+    for line in sometimes(found)[2:]:
+        print(line)
     report = found.get("simulation")
     if report:
         print("\n".join(line for line in simulated(found) if line))

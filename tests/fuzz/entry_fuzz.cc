@@ -16,7 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (once.size() > entry_bytes_max) return 0;  // lists that share their bytes: refused by append
   const auto again = decode(once);
   if (!again) {
-    // Forged: a list of more empty elements than decide lets into one, which are nothing but a count.
+    // Forged: a list of more empty elements than decide lets into one, which are nothing but a
+    // count.
     DAYBOOK_ASSERT(again.error().detail.find("limit") != std::string::npos ||
                        again.error().detail.find("amplified") != std::string::npos,
                    "{}", again.error().detail);

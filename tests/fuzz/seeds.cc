@@ -14,6 +14,7 @@
 #include "replay/checkpoint.h"
 #include "replay/export.h"
 #include "replay/state_bytes.h"
+#include "replay/stored_zip.h"
 #include "statemachine/apply.h"
 #include "tests/fuzz/fuzz.h"
 #include "tools/bench/sample_book.h"
@@ -67,11 +68,29 @@ void golden(const fs::path& folder) {
   DAYBOOK_ASSERT(signed_head && signed_head->head == ledger.head());
   const std::string key = fmt::format("checkpoint/{:020}", signed_head->head.size);
   DAYBOOK_ASSERT(ledger.put(key, bytes_of(note)).has_value());
-  for (const std::size_t index : {std::size_t{0}, proven, entries.size() - 1}) {
+  const Digest zeros{};
+  const std::string salt = base64(std::as_bytes(std::span(zeros)));
+  StoredFiles files;
+  files["checkpoint"] = note;
+  files["definition.json"] = "{}\n";
+  files["definition.salt"] = salt + "\n";
+  files["row"] = std::string(9, '\0');
+  files["row.proof"] = "daybook-leaf-proof@v1\nindex 0\ncount 1\nsalt " + salt + "\n";
+  files["schema"] = "2 id BIGINT\n";
+  for (std::size_t index = 0; index < entries.size(); ++index) {
     const auto proof = export_proof(ledger, index);
     DAYBOOK_ASSERT(proof.has_value(), "{}", proof.error().detail);
+    if (index % 20 != proven) continue;
     write(folder, "proof", fmt::format("golden-{}", index), bytes_of(*proof));
+    const auto* data = reinterpret_cast<const char*>(entries[index].data());
+    files[fmt::format("entries/{}", index)] = std::string(data, entries[index].size());
+    files[fmt::format("entries/{}.tlog-proof", index)] = *proof;
   }
+  const std::string archive = std::string(1, '\0') + write_stored_zip(files);
+  write(folder, "row_proof", "archive", bytes_of(archive));
+  std::string plain = "\1";
+  for (const auto& [name, content] : files) plain += name + " " + content + "\xff";
+  write(folder, "row_proof", "files", bytes_of(plain));
 }
 
 void sample(const fs::path& folder) {

@@ -200,7 +200,8 @@ class SampleBook {
                          .batch = no_batch,
                          .quarantine_root = {},
                          .quarantine = {},
-                         .gates = {{"row_count", "1000", ">= 500", true, true}}};
+                         .gates = {{"row_count", "1000", ">= 500", true, true}},
+                         .salts = {digest("salts"), 64}};
     if (quarantined > 0) {
       staged.batch = BatchId{static_cast<std::uint32_t>(state.batches.size())};
       staged.rules = {{"surface_known", quarantined}};
