@@ -83,9 +83,14 @@ struct About {
     return c != nullptr &&
            std::ranges::find(c->steps, slot, &CompensationStep::slot) != c->steps.end();
   }
+  bool erases(ErasureId id) const {
+    const ErasureState* x = state.find(id);
+    return x != nullptr && std::ranges::find(x->items, slot, &ErasureItem::slot) != x->items.end();
+  }
   bool approves(ApprovalId id) const {
     const ApprovalState* a = state.find(id);
-    return a != nullptr && (a->slot == slot || compensates(a->compensation));
+    return a != nullptr &&
+           (a->slot == slot || compensates(a->compensation) || erases(a->erasure));
   }
   bool holds(BatchId id) const {
     const BatchState* b = state.find(id);
@@ -116,12 +121,16 @@ struct About {
       return approves(e.approval);
     else if constexpr (requires { e.compensation; })
       return compensates(e.compensation);
+    else if constexpr (requires { e.erasure; })
+      return erases(e.erasure);
     else if constexpr (requires { e.slot; })
       return e.slot == slot;
     else if constexpr (requires { e.batch; })
       return holds(e.batch);
     else if constexpr (requires { e.scope; })
       return covers(e.scope);
+    else if constexpr (requires { e.hold; })
+      return state.find(e.hold) != nullptr && covers(state.find(e.hold)->scope);
     else if constexpr (requires { e.run; })
       return works(e.run);
     else
@@ -176,11 +185,25 @@ std::string_view pipeline_of(const State& state, CompensationId id) {
   return c == nullptr || c->steps.empty() ? std::string_view()
                                           : pipeline_of(state, c->steps.front().slot);
 }
+// Of one that takes from several pipelines: none.
+std::string_view pipeline_of(const State& state, ErasureId id) {
+  const ErasureState* x = state.find(id);
+  if (x == nullptr || x->items.empty()) return {};
+  const std::string_view first = pipeline_of(state, x->items.front().slot);
+  return std::ranges::all_of(
+             x->items, [&](const auto& item) { return pipeline_of(state, item.slot) == first; })
+             ? first
+             : std::string_view();
+}
 std::string_view pipeline_of(const State& state, ApprovalId id) {
   const ApprovalState* a = state.find(id);
   if (a == nullptr) return {};
-  return a->subject == ApprovalSubject::load ? pipeline_of(state, a->slot)
-                                             : pipeline_of(state, a->compensation);
+  switch (a->subject) {
+    case ApprovalSubject::load: return pipeline_of(state, a->slot);
+    case ApprovalSubject::compensation: return pipeline_of(state, a->compensation);
+    case ApprovalSubject::erasure: return pipeline_of(state, a->erasure);
+  }
+  return {};
 }
 
 }  // namespace
@@ -199,6 +222,8 @@ std::string_view pipeline_of(const State& state, const Event& event) {
           return pipeline_of(state, e.approval);
         } else if constexpr (requires { e.compensation; }) {
           return pipeline_of(state, e.compensation);
+        } else if constexpr (requires { e.erasure; }) {
+          return pipeline_of(state, e.erasure);
         } else if constexpr (requires { e.slot; }) {
           return pipeline_of(state, e.slot);
         } else if constexpr (requires { e.batch; }) {
@@ -267,10 +292,13 @@ Result<std::vector<QuarantineBatch>> quarantine_batches(const State& state, cons
                           .released = 0,
                           .delivered = 0,
                           .discarded = 0,
+                          .erased = b.erased_whole ? b.records : b.erased.size(),
                           .superseded = b.superseded,
                           .payload = b.payload,
                           .at = b.at,
                           .rules = {}};
+    for (const std::uint32_t position : b.erased) batch.held -= !b.touched.contains(position);
+    if (b.erased_whole) batch.held = 0;
     for (const auto& [position, record] : b.touched) {
       switch (record.status) {
         case RecordState::Status::amended: ++batch.amended; break;
@@ -313,13 +341,13 @@ std::vector<ApprovalRow> approval_rows(const State& state) {
   std::vector<ApprovalRow> rows;
   for (std::uint32_t i = 0; i < state.approvals.size(); ++i) {
     const ApprovalState& a = state.approvals[i];
-    const bool load = a.subject == ApprovalSubject::load;
     rows.push_back({.approval = ApprovalId{i},
                     .subject = a.subject,
                     .slot = a.slot,
                     .compensation = a.compensation,
-                    .title = load ? fmt::format("the load of {}", slot_title(state, a.slot))
-                                  : fmt::format("compensation {}", a.compensation),
+                    .erasure = a.erasure,
+                    .title =
+                        approval_subject(state, a.subject, a.slot, a.compensation, a.erasure),
                     .digest = a.digest,
                     .needed = a.needed,
                     .approvers = a.approvers,

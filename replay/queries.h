@@ -64,7 +64,9 @@ struct QuarantineBatch {
   RunId run{};
   Attempt attempt = 0;
   std::uint64_t records = 0;
+  // What was decided, and what was held when it was erased, adds up to `records`.
   std::uint64_t held = 0, amended = 0, released = 0, delivered = 0, discarded = 0;
+  std::uint64_t erased = 0;  // whose bytes are gone; a record decided before counts above, too
   bool superseded = false;
   PayloadRef payload;
   EntryIndex at = no_entry;
@@ -91,6 +93,7 @@ struct ApprovalRow {
   ApprovalSubject subject = ApprovalSubject::load;
   SlotId slot = no_slot;
   CompensationId compensation = no_compensation;
+  ErasureId erasure = no_erasure;
   std::string title;  // "the load of runways 2022-06-01"
   Digest digest{};
   std::uint32_t needed = 0;

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 #include <span>
 
 #include "ledger/digest.h"
@@ -106,6 +107,11 @@ std::string list(const std::vector<std::uint32_t>& numbers) {
   return fmt::format("{}{}", fmt::join(shown, ", "),
                      left == 0 ? "" : fmt::format(" and {} more", grouped(left)));
 }
+std::size_t distinct_payloads(const std::vector<ErasureItem>& items) {
+  std::set<PayloadRef> all;
+  for (const ErasureItem& item : items) all.insert(item.payload);
+  return all.size();
+}
 std::string shown_by(const std::string& evidence) {
   return evidence.empty() ? "" : fmt::format(" ({})", evidence);
 }
@@ -138,11 +144,7 @@ struct Sentence {
   std::string subject(ApprovalId id) const {
     const ApprovalState* a = state.find(id);
     if (a == nullptr) return fmt::format("approval {}", id);
-    return subject(a->subject, a->slot, a->compensation);
-  }
-  std::string subject(ApprovalSubject kind, SlotId id, CompensationId compensation) const {
-    return kind == ApprovalSubject::load ? fmt::format("the load of {}", slot(id))
-                                         : fmt::format("compensation {}", compensation);
+    return approval_subject(state, a->subject, a->slot, a->compensation, a->erasure);
   }
   std::string step(CompensationId id, std::uint32_t number) const {
     const CompensationState* c = state.find(id);
@@ -314,7 +316,8 @@ struct Sentence {
   std::string operator()(const ApprovalRequested& e) const {
     return fmt::format("{} {} needed for {}, over the plan {} (approval {}).",
                        counted(e.needed, "approval", "approvals"), e.needed == 1 ? "is" : "are",
-                       subject(e.subject, e.slot, e.compensation), short_hex(e.digest), e.approval);
+                       approval_subject(state, e.subject, e.slot, e.compensation, e.erasure),
+                       short_hex(e.digest), e.approval);
   }
   std::string operator()(const ApprovalGiven& e) const {
     return fmt::format("{} approved {} with key {}.", e.approver, subject(e.approval),
@@ -350,6 +353,30 @@ struct Sentence {
   std::string operator()(const CompensationWithdrawn& e) const {
     return fmt::format("Compensation {} was withdrawn{}.", e.compensation, because(e.reason));
   }
+  std::string operator()(const ErasureProposed& e) const {
+    return fmt::format("Erasure {} of {} was proposed, under the policy {}{}.", e.erasure,
+                       counted(distinct_payloads(e.items), "payload", "payloads"), e.policy,
+                       because(e.reason));
+  }
+  std::string operator()(const ErasureStarted& e) const {
+    return fmt::format("Erasure {} began: its payloads count as erased from here on.", e.erasure);
+  }
+  std::string operator()(const ErasureFinished& e) const {
+    return fmt::format("Erasure {} is complete: the keys of {} with {} bytes are destroyed.",
+                       e.erasure, counted(e.payloads, "payload", "payloads"), grouped(e.bytes));
+  }
+  std::string operator()(const ErasureWithdrawn& e) const {
+    return fmt::format("Erasure {} was withdrawn{}.", e.erasure, because(e.reason));
+  }
+  std::string operator()(const LegalHoldPlaced& e) const {
+    return fmt::format("Legal hold {} was placed on {}{}.", e.hold, scope(e.scope),
+                       because(e.reason));
+  }
+  std::string operator()(const LegalHoldReleased& e) const {
+    const LegalHold* hold = state.find(e.hold);
+    return fmt::format("Legal hold {}{} was released{}.", e.hold,
+                       hold == nullptr ? "" : " on " + scope(hold->scope), because(e.reason));
+  }
 
   static std::string ordinal(std::uint32_t n) {
     const std::uint32_t tens = n % 100;
@@ -369,6 +396,16 @@ std::string slot_title(const State& state, SlotId slot) {
   const Slot* s = state.find(slot);
   return s == nullptr ? fmt::format("slot {}", slot)
                       : fmt::format("{} {}", s->pipeline, s->partition);
+}
+
+std::string approval_subject(const State& state, ApprovalSubject subject, SlotId slot,
+                             CompensationId compensation, ErasureId erasure) {
+  switch (subject) {
+    case ApprovalSubject::load: return fmt::format("the load of {}", slot_title(state, slot));
+    case ApprovalSubject::compensation: return fmt::format("compensation {}", compensation);
+    case ApprovalSubject::erasure: return fmt::format("erasure {}", erasure);
+  }
+  return "something";
 }
 
 std::string short_hex(const Digest& digest) { return hex(digest).substr(0, 12); }

@@ -17,6 +17,10 @@ std::string sentence(const State& state, const Event& event);
 // "runways 2022-06-01".
 std::string slot_title(const State& state, SlotId slot);
 
+// "the load of runways 2022-06-01", "compensation 3", "erasure 0".
+std::string approval_subject(const State& state, ApprovalSubject subject, SlotId slot,
+                             CompensationId compensation, ErasureId erasure);
+
 std::string short_hex(const Digest& digest);  // twelve digits
 std::string grouped(std::uint64_t number);    // "12,345"
 

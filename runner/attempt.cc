@@ -177,7 +177,7 @@ PayloadRef known_copy(const Keeper& keeper, const Digest& source) {
   std::copy_n(value->begin(), ref.digest.size(), ref.digest.begin());
   for (std::size_t i = 0; i < 8; ++i)
     ref.bytes |= std::uint64_t{static_cast<std::uint8_t>((*value)[32 + i])} << (8 * i);
-  return ref;
+  return keeper.state().erased.contains(ref.digest) ? PayloadRef{} : ref;
 }
 
 Result<void> remember_copy(Keeper& keeper, const Digest& source, const PayloadRef& copy) {

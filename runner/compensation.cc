@@ -165,6 +165,12 @@ Result<std::string> approval_text(const BookView& book, ApprovalId id) {
     auto kept = book.payloads.get(as_address(compensation->text));
     if (!kept) return std::unexpected(kept.error());
     text = std::move(*kept);
+  } else if (approval->subject == ApprovalSubject::erasure) {
+    const ErasureState* erasure = state.find(approval->erasure);
+    if (erasure == nullptr) return fail(Error::Code::corrupt, "approval {} is about nothing", id);
+    auto kept = book.payloads.get(as_address(erasure->text));
+    if (!kept) return std::unexpected(kept.error());
+    text = std::move(*kept);
   } else {
     const Slot* slot = state.find(approval->slot);
     if (slot == nullptr || !slot->staged)

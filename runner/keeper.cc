@@ -15,7 +15,9 @@
 #include "replay/checkpoint.h"
 #include "replay/fold.h"
 #include "replay/queries.h"
+#include "runner/erasure.h"
 #include "statemachine/apply.h"
+#include "statemachine/effects.h"
 #include "statemachine/invariants.h"
 
 namespace daybook {
@@ -57,6 +59,12 @@ Links links(const State& state, const Event& event) {
         }
         if constexpr (requires { e.compensation; }) {
           if (const CompensationState* c = state.find(e.compensation)) out.cause = c->at;
+        }
+        if constexpr (requires { e.erasure; }) {
+          if (const ErasureState* x = state.find(e.erasure)) out.cause = x->at;
+        }
+        if constexpr (requires { e.hold; }) {
+          if (const LegalHold* hold = state.find(e.hold)) out.cause = hold->at;
         }
         if (const RunState* r = state.find(run)) {
           out.correlation = r->uuid;
@@ -151,6 +159,11 @@ Result<std::unique_ptr<Keeper>> Keeper::open(const BookPaths& paths, Executor& e
     std::filesystem::remove_all(left.path(), ignored);
   const auto booted = keeper->ask_now(system_actor(), Boot{.version = DAYBOOK_VERSION});
   if (!booted) return fail(Error::Code::corrupt, "{}", booted.error().detail);
+  // Keys that an earlier process was to destroy are destroyed before anything is read with them.
+  for (const Effect& effect : pending(keeper->state_))
+    if (const auto* go_on = std::get_if<effect::ContinueErasure>(&effect))
+      if (const auto done = carry_out_erasure(*keeper, go_on->erasure); !done)
+        return std::unexpected(done.error());
   return keeper;
 }
 

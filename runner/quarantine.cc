@@ -23,6 +23,17 @@ RecordStatus status_of(RecordState::Status status) {
   return RecordStatus::held;
 }
 
+// The entry from which on the record counts as erased.
+EntryIndex erased_at(const State& state, BatchId batch, std::uint32_t record) {
+  for (const ErasureState& erasure : state.erasures)
+    for (const ErasureItem& item : erasure.items)
+      if (erasure.started != no_entry && item.kind == PayloadKind::quarantine &&
+          item.batch == batch &&
+          (item.records.empty() || std::ranges::binary_search(item.records, record)))
+        return erasure.started;
+  return no_entry;
+}
+
 // The batch's own records and decisions, without what earlier batches say.
 Result<std::vector<HeldRecord>> read_own(const BookView& book, BatchId id) {
   const BatchState* batch = book.state.find(id);
@@ -32,6 +43,18 @@ Result<std::vector<HeldRecord>> read_own(const BookView& book, BatchId id) {
   const auto* staged = std::get_if<AttemptStaged>(&entry->event);
   if (staged == nullptr)
     return fail(Error::Code::corrupt, "entry {} does not stage batch {}", batch->at, id);
+  if (batch->erased_whole) {
+    HeldRecord gone;
+    gone.batch = id;
+    gone.slot = batch->slot;
+    gone.status = RecordStatus::erased;
+    std::vector<HeldRecord> all(batch->records, gone);
+    for (std::uint32_t i = 0; i < all.size(); ++i) {
+      all[i].position = i;
+      all[i].erased_at = erased_at(book.state, id, i);
+    }
+    return all;
+  }
   const auto bytes = book.payloads.get(as_address(batch->payload));
   if (!bytes) return std::unexpected(bytes.error());
   auto parsed = parse_quarantine(*bytes);
@@ -52,7 +75,11 @@ Result<std::vector<HeldRecord>> read_own(const BookView& book, BatchId id) {
       held.source = staged->files[held.record.input].name;
       held.source_digest = staged->files[held.record.input].digest;
     }
-    if (const auto touched = batch->touched.find(held.position); touched != batch->touched.end()) {
+    if (batch->is_erased(held.position)) {
+      held.status = RecordStatus::erased;
+      held.erased_at = erased_at(book.state, id, held.position);
+    } else if (const auto touched = batch->touched.find(held.position);
+               touched != batch->touched.end()) {
       held.status = status_of(touched->second.status);
       if (touched->second.replacement) {
         held.replacement = *touched->second.replacement;
@@ -79,7 +106,8 @@ Result<std::vector<HeldRecord>> read_batch(const BookView& book, BatchId id) {
     auto records = read_own(book, other);
     if (!records) return records;
     for (HeldRecord& record : *records)
-      if (record.status != RecordStatus::held)
+      // What was erased and is here again was received again.
+      if (record.status != RecordStatus::held && record.status != RecordStatus::erased)
         earlier.insert_or_assign(Identity{record.source_digest, record.record.row}, record);
   }
   for (HeldRecord& record : *own) {

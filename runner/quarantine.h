@@ -11,7 +11,7 @@
 
 namespace daybook {
 
-enum class RecordStatus : std::uint8_t { held, amended, released, delivered, discarded };
+enum class RecordStatus : std::uint8_t { held, amended, released, delivered, discarded, erased };
 
 struct HeldRecord {
   BatchId batch{};
@@ -23,9 +23,11 @@ struct HeldRecord {
   RecordStatus status = RecordStatus::held;
   std::optional<std::string> amendment;  // the replacement's text
   PayloadRef replacement;                // where it lies; length 0: none
+  EntryIndex erased_at = no_entry;       // its bytes are gone since this entry
 };
 
-// The records of one batch with their standing. A decision on the same record (source, row) in an
+// The records of one batch with their standing. Of an erased record its place and the rules it broke
+// are left; of a batch that was erased as a whole only how many there were. A decision on the same record (source, row) in an
 // earlier, superseded batch of the slot carries over: reading a file again forgets nothing.
 Result<std::vector<HeldRecord>> read_batch(const BookView& book, BatchId batch);
 

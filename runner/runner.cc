@@ -128,8 +128,9 @@ std::optional<Monotonic> Runner::launch(Drive& drive) {
                              --drive.in_flight;
                              wakeup_.notify();
                            });
-          } else if constexpr (std::is_same_v<E, effect::ContinueCompensation>) {
-            // Driven by compensate(): it has its own beginning and end.
+          } else if constexpr (std::is_same_v<E, effect::ContinueCompensation> ||
+                               std::is_same_v<E, effect::ContinueErasure>) {
+            // Driven by who asks for them, and at boot: they have their own beginning and end.
           } else {
             const Slot& slot = *keeper_.state().find(e.slot);
             if (!drive.runs.contains(slot.run) || drive.busy.contains(e.slot)) return;

@@ -48,10 +48,11 @@ void Fold::set_records(BatchId batch, const std::vector<std::uint32_t>& records,
 // --- approvals
 
 void Fold::on(const ApprovalRequested& e) {
-  const bool load = e.subject == ApprovalSubject::load;
-  Slot* s = load ? slot(e.slot) : nullptr;
-  CompensationState* c = load ? nullptr : compensation(e.compensation);
-  if (s == nullptr && c == nullptr) return;
+  Slot* s = e.subject == ApprovalSubject::load ? slot(e.slot) : nullptr;
+  CompensationState* c =
+      e.subject == ApprovalSubject::compensation ? compensation(e.compensation) : nullptr;
+  ErasureState* x = e.subject == ApprovalSubject::erasure ? erasure(e.erasure) : nullptr;
+  if (s == nullptr && c == nullptr && x == nullptr) return;
   ApprovalState* a = introduce(state.approvals, e.approval);
   if (a == nullptr) return;
   a->subject = e.subject;
@@ -59,9 +60,10 @@ void Fold::on(const ApprovalRequested& e) {
   a->compensation = e.compensation;
   a->digest = e.digest;
   a->needed = e.needed;
-  if (c != nullptr) {
+  a->erasure = e.erasure;
+  if (s == nullptr) {
     add_party(*a, envelope.actor.principal);
-    c->approval = e.approval;
+    (c != nullptr ? c->approval : x->approval) = e.approval;
     return;
   }
   // One question at a time: what was asked before can no longer be answered.
@@ -96,10 +98,8 @@ void Fold::on(const ApprovalRejected& e) {
   ApprovalState* a = find(state.approvals, e.approval);
   if (a == nullptr) return;
   a->rejected = true;
-  if (a->subject != ApprovalSubject::load) {
-    withdraw(a->compensation);
-    return;
-  }
+  if (a->subject == ApprovalSubject::compensation) return withdraw(a->compensation);
+  if (a->subject == ApprovalSubject::erasure) return withdraw(a->erasure);
   Slot* s = waiting_for(e.approval, *a);
   if (s == nullptr) return;
   drop_staged(*s);

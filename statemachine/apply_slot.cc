@@ -92,7 +92,8 @@ void Fold::on(const AttemptStaged& e) {
                            .payload = e.quarantine,
                            .at = index,
                            .superseded = false,
-                           .touched = {}});
+                           .touched = {},
+                            .erased = {}});
   s->batches.push_back(e.batch);
 }
 

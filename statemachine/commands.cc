@@ -42,7 +42,13 @@ std::string_view command_name(const Command& command) {
       "IntendCompensation",
       "CommitCompensation",
       "FailCompensation",
-      "WithdrawCompensation"};
+      "WithdrawCompensation",
+      "ProposeErasure",
+      "StartErasure",
+      "FinishErasure",
+      "WithdrawErasure",
+      "PlaceLegalHold",
+      "ReleaseLegalHold"};
   return names[command.index()];
 }
 

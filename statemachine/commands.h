@@ -222,6 +222,36 @@ struct WithdrawCompensation {
   std::string reason;
 };
 
+struct ProposeErasure {
+  std::string policy;
+  std::vector<ErasureItem> items;
+  Digest plan{};
+  PayloadRef text;
+  std::uint32_t approvals = 1;  // at least one is asked for
+  std::string reason;
+};
+struct StartErasure {
+  ErasureId erasure{};
+  Digest plan{};
+};
+struct FinishErasure {
+  ErasureId erasure{};
+  std::uint32_t payloads = 0;
+  std::uint64_t bytes = 0;
+};
+struct WithdrawErasure {
+  ErasureId erasure{};
+  std::string reason;
+};
+struct PlaceLegalHold {
+  Scope scope;
+  std::string reason;
+};
+struct ReleaseLegalHold {
+  LegalHoldId hold{};
+  std::string reason;
+};
+
 using Command =
     std::variant<CreateBook, Boot, RecordCheckpoint, EnrollPrincipal, RevokePrincipal,
                  RegisterDefinition, ExpectPartitions, StartRun, FinishRun, CancelRun, Pause,
@@ -230,7 +260,8 @@ using Command =
                  RecordReconciliation, DecideHold, ReleaseSlot, AmendRecord, ReleaseRecords,
                  DiscardRecords, GiveApproval, RejectApproval, ProposeCompensation,
                  StartCompensation, IntendCompensation, CommitCompensation, FailCompensation,
-                 WithdrawCompensation>;
+                 WithdrawCompensation, ProposeErasure, StartErasure, FinishErasure, WithdrawErasure,
+                 PlaceLegalHold, ReleaseLegalHold>;
 
 // "CancelRun": for refusals in the book.
 std::string_view command_name(const Command& command);

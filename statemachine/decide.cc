@@ -60,6 +60,7 @@ std::string_view name(Refusal::Code code) {
     case Refusal::Code::not_approved: return "not approved";
     case Refusal::Code::too_large: return "too large";
     case Refusal::Code::mismatch: return "mismatch";
+    case Refusal::Code::on_hold: return "on hold";
   }
   return "?";
 }

@@ -30,6 +30,7 @@ struct Refusal {
     not_approved,
     too_large,  // over a limit of `limits`
     mismatch,   // counts or digests contradict what the book holds
+    on_hold,    // a legal hold keeps it
   };
   Code code = Code::conflict;
   std::string detail;

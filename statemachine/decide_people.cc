@@ -22,6 +22,9 @@ std::expected<void, Refusal> undecided(const BatchState& batch, std::uint32_t re
   if (record >= batch.records)
     return refuse(unknown, "the batch has {} records; there is no record {}", batch.records,
                   record);
+  if (batch.is_erased(record))
+    return refuse(wrong_phase, "record {} was erased: nothing is left of it to decide about",
+                  record);
   const auto touched = batch.touched.find(record);
   if (touched == batch.touched.end()) return {};
   switch (touched->second.status) {

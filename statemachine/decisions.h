@@ -64,4 +64,12 @@ Decision on(const State&, const Context&, const CommitCompensation&);
 Decision on(const State&, const Context&, const FailCompensation&);
 Decision on(const State&, const Context&, const WithdrawCompensation&);
 
+// decide_erasure.cc: erasure and legal hold
+Decision on(const State&, const Context&, const ProposeErasure&);
+Decision on(const State&, const Context&, const StartErasure&);
+Decision on(const State&, const Context&, const FinishErasure&);
+Decision on(const State&, const Context&, const WithdrawErasure&);
+Decision on(const State&, const Context&, const PlaceLegalHold&);
+Decision on(const State&, const Context&, const ReleaseLegalHold&);
+
 }  // namespace daybook::decisions

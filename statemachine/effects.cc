@@ -52,6 +52,9 @@ std::vector<Effect> pending(const State& state) {
   for (const CompensationId id : state.open_compensations)
     if (state.find(id)->phase == CompensationState::Phase::executing)
       all.push_back(effect::ContinueCompensation{id});
+  for (const ErasureId id : state.open_erasures)
+    if (state.find(id)->phase == ErasureState::Phase::executing)
+      all.push_back(effect::ContinueErasure{id});
   all.insert(all.end(), finish.begin(), finish.end());
   return all;
 }

@@ -45,11 +45,17 @@ struct ContinueCompensation {
   CompensationId compensation{};
   bool operator==(const ContinueCompensation&) const = default;
 };
+// Its keys are to be destroyed; some, or all, may be gone already.
+struct ContinueErasure {
+  ErasureId erasure{};
+  bool operator==(const ContinueErasure&) const = default;
+};
 }  // namespace effect
 
 using Effect =
     std::variant<effect::AbandonAttempt, effect::ExecuteAttempt, effect::Load, effect::SettleLoad,
-                 effect::VerifyLoaded, effect::FinishRun, effect::ContinueCompensation>;
+                 effect::VerifyLoaded, effect::FinishRun, effect::ContinueCompensation,
+                 effect::ContinueErasure>;
 
 // In a fixed order: settle what is uncertain first, then verify, load, execute, finish. Leaves out
 // what is paused, cancelled or waits for a person.

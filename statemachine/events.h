@@ -21,6 +21,8 @@ inline constexpr std::size_t list_items_max = 100;    // inputs, files, rules, g
 inline constexpr std::size_t keys_per_event_max = 200;       // expected partitions
 inline constexpr std::size_t records_per_event_max = 8'000;  // released or discarded record numbers
 inline constexpr std::size_t slots_per_compensation_max = 1'000;
+inline constexpr std::size_t payloads_per_erasure_max = 150;
+inline constexpr std::size_t records_per_erasure_max = 5'000;
 inline constexpr std::uint32_t lost_attempts_max =
     50;  // a partition that kills the process is poison
 }  // namespace limits
@@ -118,7 +120,7 @@ enum class SkipReason : std::uint8_t {
 };
 enum class LoadMode : std::uint8_t { replace, merge, append };
 enum class CompensationAction : std::uint8_t { restore_previous, remove, flag };
-enum class ApprovalSubject : std::uint8_t { load, compensation };
+enum class ApprovalSubject : std::uint8_t { load, compensation, erasure };
 enum class HoldDecision : std::uint8_t { load_anyway, discard };
 enum class ScopeKind : std::uint8_t { book, pipeline, run, partition };
 
@@ -415,6 +417,7 @@ struct ApprovalRequested {
   CompensationId compensation = no_compensation;
   Digest digest{};  // of the exact plan; any change is another digest and voids what was given
   std::uint32_t needed = 1;
+  ErasureId erasure = no_erasure;
   bool operator==(const ApprovalRequested&) const = default;
 };
 struct ApprovalGiven {
@@ -484,6 +487,65 @@ struct CompensationWithdrawn {
   bool operator==(const CompensationWithdrawn&) const = default;
 };
 
+// --- erasure
+// --------------------------------------------------------------------------------------
+
+enum class PayloadKind : std::uint8_t { quarantine, amendment, input };
+
+// One reference to a payload that is to become unreadable. A payload that several attempts refer
+// to stands here once for each, so that a hold on any of them counts.
+struct ErasureItem {
+  PayloadKind kind = PayloadKind::quarantine;
+  PayloadRef payload;
+  // The same records without what is erased; length 0: nothing takes the payload's place.
+  PayloadRef replacement;
+  SlotId slot = no_slot;
+  RunId run = no_run;
+  BatchId batch = no_batch;            // quarantine and amendment
+  std::vector<std::uint32_t> records;  // of the batch, rising; empty: all of them
+  EntryIndex entry = no_entry;         // that refers to the payload
+  bool operator==(const ErasureItem&) const = default;
+};
+struct ErasureProposed {
+  ErasureId erasure{};
+  std::string policy;  // what calls for it: "subject", "retention quarantine 30d"; no personal data
+  std::vector<ErasureItem> items;
+  Digest plan{};  // SHA-256 of the plan's text
+  PayloadRef text;
+  std::uint32_t approvals = 1;
+  std::string reason;
+  bool operator==(const ErasureProposed&) const = default;
+};
+// Durable before the first key is destroyed: from here on the payloads count as erased.
+struct ErasureStarted {
+  ErasureId erasure{};
+  bool operator==(const ErasureStarted&) const = default;
+};
+// The receipt: no key of them is left, and that is durable.
+struct ErasureFinished {
+  ErasureId erasure{};
+  std::uint32_t payloads = 0;  // different ones
+  std::uint64_t bytes = 0;     // of their plaintext
+  bool operator==(const ErasureFinished&) const = default;
+};
+struct ErasureWithdrawn {
+  ErasureId erasure{};
+  std::string reason;
+  bool operator==(const ErasureWithdrawn&) const = default;
+};
+// Nothing of the scope may be erased until the hold is released.
+struct LegalHoldPlaced {
+  LegalHoldId hold{};
+  Scope scope;
+  std::string reason;
+  bool operator==(const LegalHoldPlaced&) const = default;
+};
+struct LegalHoldReleased {
+  LegalHoldId hold{};
+  std::string reason;
+  bool operator==(const LegalHoldReleased&) const = default;
+};
+
 using Event = std::variant<
     BookCreated, Booted, CheckpointSigned, PrincipalEnrolled, PrincipalRevoked, CommandRefused,
     DefinitionRegistered, PartitionsExpected, RunStarted, RunFinished, RunCancelled, Paused,
@@ -492,7 +554,9 @@ using Event = std::variant<
     SlotQuarantined, SlotReleased, LoadIntended, LoadCommitted, LoadAborted, LoadVerified, LoadLost,
     Reconciled, RecordAmended, RecordsReleased, RecordsDiscarded, ApprovalRequested, ApprovalGiven,
     ApprovalRejected, CompensationProposed, CompensationStarted, CompensationIntended,
-    CompensationCommitted, CompensationFailed, CompensationFinished, CompensationWithdrawn>;
+    CompensationCommitted, CompensationFailed, CompensationFinished, CompensationWithdrawn,
+    ErasureProposed, ErasureStarted, ErasureFinished, ErasureWithdrawn, LegalHoldPlaced,
+    LegalHoldReleased>;
 
 // An entry of the book as a value: what the codec reads and the fold takes.
 struct Entry {

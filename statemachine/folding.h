@@ -158,6 +158,17 @@ struct Fold {
   void on(const CompensationFinished& e);
   void on(const CompensationWithdrawn& e);
   void withdraw(CompensationId id);
+
+  // --- erasure
+  ErasureState* erasure(ErasureId id);
+  bool sound(const ErasureItem& item);
+  void on(const ErasureProposed& e);
+  void on(const ErasureStarted& e);
+  void on(const ErasureFinished& e);
+  void on(const ErasureWithdrawn& e);
+  void withdraw(ErasureId id);
+  void on(const LegalHoldPlaced& e);
+  void on(const LegalHoldReleased& e);
 };
 
 }  // namespace daybook::folding

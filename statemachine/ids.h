@@ -21,11 +21,14 @@ enum class DefinitionId : std::uint32_t {};
 enum class BatchId : std::uint32_t {};  // quarantine batch
 enum class ApprovalId : std::uint32_t {};
 enum class CompensationId : std::uint32_t {};
+enum class ErasureId : std::uint32_t {};
+enum class LegalHoldId : std::uint32_t {};
 
 inline constexpr RunId no_run{std::numeric_limits<std::uint32_t>::max()};
 inline constexpr SlotId no_slot{std::numeric_limits<std::uint32_t>::max()};
 inline constexpr BatchId no_batch{std::numeric_limits<std::uint32_t>::max()};
 inline constexpr CompensationId no_compensation{std::numeric_limits<std::uint32_t>::max()};
+inline constexpr ErasureId no_erasure{std::numeric_limits<std::uint32_t>::max()};
 
 using Attempt = std::uint32_t;     // from 1 within a slot, over all runs: never reused
 using Generation = std::uint32_t;  // from 1 within a slot; 0: none
@@ -55,5 +58,7 @@ constexpr auto format_as(DefinitionId id) { return std::to_underlying(id); }
 constexpr auto format_as(BatchId id) { return std::to_underlying(id); }
 constexpr auto format_as(ApprovalId id) { return std::to_underlying(id); }
 constexpr auto format_as(CompensationId id) { return std::to_underlying(id); }
+constexpr auto format_as(ErasureId id) { return std::to_underlying(id); }
+constexpr auto format_as(LegalHoldId id) { return std::to_underlying(id); }
 
 }  // namespace daybook

@@ -225,6 +225,8 @@ struct Check {
     for (const std::uint32_t record : records) {
       require(record < b->records, "I29", "batch {} has no record {}", id, record);
       const auto touched = b->touched.find(record);
+      require(!b->is_erased(record), "I41", "record {} of batch {} is decided after its erasure",
+              record, id);
       require(touched == b->touched.end() || touched->second.status == RecordState::Status::amended,
               "I29", "record {} of batch {} is decided twice", record, id);
     }
@@ -296,6 +298,48 @@ struct Check {
               e.compensation, c->done, c->steps.size());
   }
   void on(const CompensationWithdrawn& e) { compensation(e.compensation); }
+
+  const ErasureState* erasure(ErasureId id) {
+    const ErasureState* x = before.find(id);
+    require(x != nullptr, "I41", "erasure {} was never proposed", id);
+    return x;
+  }
+  void on(const ErasureProposed& e) {
+    require(static_cast<std::size_t>(e.erasure) == before.erasures.size(), "I41",
+            "erasure {} is the {}th", e.erasure, before.erasures.size());
+    require(e.approvals > 0, "I41", "erasure {} asks for no approval", e.erasure);
+  }
+  void on(const ErasureStarted& e) {
+    const ErasureState* x = erasure(e.erasure);
+    if (x == nullptr) return;
+    require(x->phase == ErasureState::Phase::proposed, "I41", "erasure {} starts twice", e.erasure);
+    const ApprovalState* a = x->approval ? before.find(*x->approval) : nullptr;
+    require(a != nullptr && a->satisfied() && a->digest == x->plan, "I33",
+            "erasure {} starts without its approvals", e.erasure);
+    for (const ErasureItem& item : x->items) {
+      const auto hold = held_by(before, item.slot, item.run);
+      require(!hold, "I42", "erasure {} takes what legal hold {} keeps", e.erasure,
+              hold.value_or(LegalHoldId{}));
+    }
+  }
+  void on(const ErasureFinished& e) {
+    if (const ErasureState* x = erasure(e.erasure))
+      require(x->phase == ErasureState::Phase::executing, "I41",
+              "erasure {} ends and was not under way", e.erasure);
+  }
+  void on(const ErasureWithdrawn& e) {
+    if (const ErasureState* x = erasure(e.erasure))
+      require(x->phase == ErasureState::Phase::proposed, "I41",
+              "erasure {} is withdrawn after its start", e.erasure);
+  }
+  void on(const LegalHoldPlaced& e) {
+    require(static_cast<std::size_t>(e.hold) == before.legal_holds.size(), "I42",
+            "legal hold {} is the {}th", e.hold, before.legal_holds.size());
+  }
+  void on(const LegalHoldReleased& e) {
+    const LegalHold* hold = before.find(e.hold);
+    require(hold != nullptr && hold->in_force(), "I42", "legal hold {} is not in force", e.hold);
+  }
 };
 
 }  // namespace

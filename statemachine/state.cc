@@ -16,6 +16,8 @@ const RunState* State::find(RunId id) const { return at(runs, id); }
 const BatchState* State::find(BatchId id) const { return at(batches, id); }
 const ApprovalState* State::find(ApprovalId id) const { return at(approvals, id); }
 const CompensationState* State::find(CompensationId id) const { return at(compensations, id); }
+const ErasureState* State::find(ErasureId id) const { return at(erasures, id); }
+const LegalHold* State::find(LegalHoldId id) const { return at(legal_holds, id); }
 const DefinitionState* State::find_definition(DefinitionId id) const { return at(definitions, id); }
 
 std::optional<SlotId> State::slot(const std::string& pipeline, const std::string& sink,
@@ -56,6 +58,23 @@ bool paused(const State& state, const Slot& slot) {
   if (state.paused || slot.paused || state.paused_pipelines.contains(slot.pipeline)) return true;
   const RunState* run = state.find(slot.run);
   return run != nullptr && run->paused;
+}
+
+std::optional<LegalHoldId> held_by(const State& state, SlotId slot, RunId run) {
+  for (std::uint32_t i = 0; i < state.legal_holds.size(); ++i) {
+    const LegalHold& hold = state.legal_holds[i];
+    if (!hold.in_force()) continue;
+    const Slot* s = state.find(slot);
+    bool covers = false;
+    switch (hold.scope.kind) {
+      case ScopeKind::book: covers = true; break;
+      case ScopeKind::pipeline: covers = s != nullptr && s->pipeline == hold.scope.pipeline; break;
+      case ScopeKind::run: covers = hold.scope.run == run; break;
+      case ScopeKind::partition: covers = hold.scope.slot == slot; break;
+    }
+    if (covers) return LegalHoldId{i};
+  }
+  return std::nullopt;
 }
 
 }  // namespace daybook

@@ -147,7 +147,10 @@ struct BatchState {
   EntryIndex at = no_entry;                      // its AttemptStaged
   bool superseded = false;                       // a later load read the same records again
   std::map<std::uint32_t, RecordState> touched;  // by position; absent: held
+  std::set<std::uint32_t> erased;                // positions whose bytes are gone
+  bool erased_whole = false;                     // all of them are
   bool operator==(const BatchState&) const = default;
+  bool is_erased(std::uint32_t record) const { return erased_whole || erased.contains(record); }
 };
 
 struct ApprovalState {
@@ -160,6 +163,7 @@ struct ApprovalState {
   std::vector<std::string> fingerprints;  // with which keys
   std::vector<std::string> parties;       // who may not: author, requester, operator, releaser
   bool rejected = false, voided = false;
+  ErasureId erasure = no_erasure;
   bool operator==(const ApprovalState&) const = default;
   bool satisfied() const { return !rejected && !voided && approvers.size() >= needed; }
 };
@@ -178,6 +182,27 @@ struct CompensationState {
   std::string proposer, last_failure;
   EntryIndex at = no_entry;
   bool operator==(const CompensationState&) const = default;
+};
+
+struct ErasureState {
+  enum class Phase : std::uint8_t { proposed, executing, finished, withdrawn };
+  Phase phase = Phase::proposed;
+  std::string policy;
+  std::vector<ErasureItem> items;
+  Digest plan{};
+  PayloadRef text;
+  std::optional<ApprovalId> approval;
+  std::string proposer;
+  EntryIndex at = no_entry, started = no_entry, finished = no_entry;
+  bool operator==(const ErasureState&) const = default;
+};
+
+struct LegalHold {
+  Scope scope;
+  std::string reason, placed_by;
+  EntryIndex at = no_entry, released = no_entry;
+  bool operator==(const LegalHold&) const = default;
+  bool in_force() const { return released == no_entry; }
 };
 
 struct Principal {
@@ -222,6 +247,10 @@ struct State {
   std::optional<CheckpointState> checkpoint;  // the last one
   std::uint64_t checkpoints = 0;
   std::uint64_t refusals = 0;
+  std::vector<ErasureState> erasures;
+  std::set<ErasureId> open_erasures;     // proposed or executing
+  std::map<Digest, EntryIndex> erased;   // payloads, by the entry that began their erasure
+  std::vector<LegalHold> legal_holds;
   bool operator==(const State&) const = default;
 
   const Slot* find(SlotId id) const;
@@ -229,6 +258,8 @@ struct State {
   const BatchState* find(BatchId id) const;
   const ApprovalState* find(ApprovalId id) const;
   const CompensationState* find(CompensationId id) const;
+  const ErasureState* find(ErasureId id) const;
+  const LegalHold* find(LegalHoldId id) const;
   const DefinitionState* find_definition(DefinitionId id) const;
   std::optional<SlotId> slot(const std::string& pipeline, const std::string& sink,
                              const std::string& partition) const;
@@ -242,5 +273,8 @@ bool settled(SlotPhase phase);
 
 // True when new attempts of this slot must not start.
 bool paused(const State& state, const Slot& slot);
+
+// The first legal hold in force that covers data of this slot which this run read.
+std::optional<LegalHoldId> held_by(const State& state, SlotId slot, RunId run);
 
 }  // namespace daybook

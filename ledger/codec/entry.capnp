@@ -72,6 +72,12 @@ struct Entry {
     compensationFailed @50 :CompensationFailed;
     compensationFinished @51 :CompensationFinished;
     compensationWithdrawn @52 :CompensationWithdrawn;
+    erasureProposed @53 :ErasureProposed;
+    erasureStarted @54 :ErasureStarted;
+    erasureFinished @55 :ErasureFinished;
+    erasureWithdrawn @56 :ErasureWithdrawn;
+    legalHoldPlaced @57 :LegalHoldPlaced;
+    legalHoldReleased @58 :LegalHoldReleased;
   }
 }
 
@@ -113,11 +119,13 @@ enum LoadMode { replace @0; merge @1; append @2; }
 
 enum CompensationAction { restorePrevious @0; remove @1; flag @2; }
 
-enum ApprovalSubject { load @0; compensation @1; }
+enum ApprovalSubject { load @0; compensation @1; erasure @2; }
 
 enum HoldDecision { loadAnyway @0; discard @1; }
 
 enum ScopeKind { book @0; pipeline @1; run @2; partition @3; }
+
+enum PayloadKind { quarantine @0; amendment @1; input @2; }
 
 struct PayloadRef {
   # A detached payload. Its bytes may be erased; this stays.
@@ -462,6 +470,7 @@ struct ApprovalRequested {
   compensation @3 :UInt32 = 0xffffffff;
   digest @4 :Data;  # of the exact plan; any change is another digest and voids what was given
   needed @5 :UInt32 = 1;
+  erasure @6 :UInt32 = 0xffffffff;
 }
 
 struct ApprovalGiven {
@@ -521,5 +530,59 @@ struct CompensationFinished {
 
 struct CompensationWithdrawn {
   compensation @0 :UInt32;
+  reason @1 :Text;
+}
+
+# --- erasure -------------------------------------------------------------------------------------
+
+struct ErasureItem {
+  # One reference to a payload that is to become unreadable. A payload that several attempts refer to
+  # stands here once for each.
+  kind @0 :PayloadKind;
+  payload @1 :PayloadRef;
+  replacement @2 :PayloadRef;   # the same records without what is erased; length 0: none
+  slot @3 :UInt32 = 0xffffffff;
+  run @4 :UInt32 = 0xffffffff;
+  batch @5 :UInt32 = 0xffffffff;
+  records @6 :List(UInt32);     # of the batch; empty: all of them
+  entry @7 :UInt64 = 0xffffffffffffffff;  # that refers to the payload
+}
+
+struct ErasureProposed {
+  erasure @0 :UInt32;
+  policy @1 :Text;  # what calls for it; no personal data
+  items @2 :List(ErasureItem);
+  plan @3 :Data;    # SHA-256 of the plan's text
+  text @4 :PayloadRef;
+  approvals @5 :UInt32 = 1;
+  reason @6 :Text;
+}
+
+struct ErasureStarted {
+  # Durable before the first key is destroyed: from here on the payloads count as erased.
+  erasure @0 :UInt32;
+}
+
+struct ErasureFinished {
+  # The receipt: no key of them is left.
+  erasure @0 :UInt32;
+  payloads @1 :UInt32;  # different ones
+  bytes @2 :UInt64;     # of their plaintext
+}
+
+struct ErasureWithdrawn {
+  erasure @0 :UInt32;
+  reason @1 :Text;
+}
+
+struct LegalHoldPlaced {
+  # Nothing of the scope may be erased until the hold is released.
+  hold @0 :UInt32;
+  scope @1 :Scope;
+  reason @2 :Text;
+}
+
+struct LegalHoldReleased {
+  hold @0 :UInt32;
   reason @1 :Text;
 }

@@ -66,9 +66,10 @@ ENUM(PlanReason, lost, LOST)
 ENUM(SkipReason, compensated, COMPENSATED)
 ENUM(LoadMode, append, APPEND)
 ENUM(CompensationAction, flag, FLAG)
-ENUM(ApprovalSubject, compensation, COMPENSATION)
+ENUM(ApprovalSubject, erasure, ERASURE)
 ENUM(HoldDecision, discard, DISCARD)
 ENUM(ScopeKind, partition, PARTITION)
+ENUM(PayloadKind, input, INPUT)
 #undef ENUM
 
 template <Id T>
@@ -199,6 +200,8 @@ VALUE(GateFinding, F(gate, Gate), F(measured, Measured), F(required, Required), 
 VALUE(Scope, F(kind, Kind), F(pipeline, Pipeline), F(run, Run), F(slot, Slot))
 VALUE(CompensationStep, F(slot, Slot), F(generation, Generation), F(restores, Restores),
       F(load_id, LoadId))
+VALUE(ErasureItem, F(kind, Kind), F(payload, Payload), F(replacement, Replacement), F(slot, Slot),
+      F(run, Run), F(batch, Batch), F(records, Records), F(entry, Entry))
 
 EVENT(BookCreated, F(origin, Origin), F(log_vkey, LogVkey), F(format, Format))
 EVENT(Booted, F(epoch, Epoch), F(version, Version))
@@ -249,7 +252,7 @@ EVENT(RecordAmended, F(batch, Batch), F(record, Record), F(replacement, Replacem
 EVENT(RecordsReleased, F(batch, Batch), F(records, Records), F(reason, Reason))
 EVENT(RecordsDiscarded, F(batch, Batch), F(records, Records), F(reason, Reason))
 EVENT(ApprovalRequested, F(approval, Approval), F(subject, Subject), F(slot, Slot),
-      F(compensation, Compensation), F(digest, Digest), F(needed, Needed))
+      F(compensation, Compensation), F(digest, Digest), F(needed, Needed), F(erasure, Erasure))
 EVENT(ApprovalGiven, F(approval, Approval), F(approver, Approver),
       F(key_fingerprint, KeyFingerprint), F(signature, Signature))
 EVENT(ApprovalRejected, F(approval, Approval), F(approver, Approver), F(reason, Reason))
@@ -263,6 +266,13 @@ EVENT(CompensationCommitted, F(compensation, Compensation), F(step, Step),
 EVENT(CompensationFailed, F(compensation, Compensation), F(step, Step), F(detail, Detail))
 EVENT(CompensationFinished, F(compensation, Compensation))
 EVENT(CompensationWithdrawn, F(compensation, Compensation), F(reason, Reason))
+EVENT(ErasureProposed, F(erasure, Erasure), F(policy, Policy), F(items, Items), F(plan, Plan),
+      F(text, Text), F(approvals, Approvals), F(reason, Reason))
+EVENT(ErasureStarted, F(erasure, Erasure))
+EVENT(ErasureFinished, F(erasure, Erasure), F(payloads, Payloads), F(bytes, Bytes))
+EVENT(ErasureWithdrawn, F(erasure, Erasure), F(reason, Reason))
+EVENT(LegalHoldPlaced, F(hold, Hold), F(scope, Scope), F(reason, Reason))
+EVENT(LegalHoldReleased, F(hold, Hold), F(reason, Reason))
 // clang-format on
 
 #undef EVENT
@@ -342,6 +352,14 @@ void read_event(WireEvent::Reader in, Event& event) {
       return read(in.getCompensationFinished(), event.emplace<CompensationFinished>());
     case COMPENSATION_WITHDRAWN:
       return read(in.getCompensationWithdrawn(), event.emplace<CompensationWithdrawn>());
+    case ERASURE_PROPOSED: return read(in.getErasureProposed(), event.emplace<ErasureProposed>());
+    case ERASURE_STARTED: return read(in.getErasureStarted(), event.emplace<ErasureStarted>());
+    case ERASURE_FINISHED: return read(in.getErasureFinished(), event.emplace<ErasureFinished>());
+    case ERASURE_WITHDRAWN:
+      return read(in.getErasureWithdrawn(), event.emplace<ErasureWithdrawn>());
+    case LEGAL_HOLD_PLACED: return read(in.getLegalHoldPlaced(), event.emplace<LegalHoldPlaced>());
+    case LEGAL_HOLD_RELEASED:
+      return read(in.getLegalHoldReleased(), event.emplace<LegalHoldReleased>());
   }
   throw Newer{"a kind of event"};
 }

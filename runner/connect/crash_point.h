@@ -24,6 +24,10 @@ inline constexpr std::array crash_points = std::to_array<std::string_view>({
     "run.load_intended",
     "run.load_done",
     "run.load_committed",
+    // erasure, between the book and the keys
+    "erase.started",
+    "erase.key_destroyed",
+    "erase.finished",
     // directory sinks, load
     "dir.before_stage",
     "dir.stage_made",

@@ -51,7 +51,7 @@ Staged<std::unique_ptr<DuckDatabase>> DuckDatabase::open(const Limits& limits) {
   set("allow_community_extensions", "false");
   set("allow_unsigned_extensions", "false");
   set("preserve_insertion_order", "true");
-  set("temp_directory", (limits.directory / "spill").string());
+  set("temp_directory", limits.directory.empty() ? "" : (limits.directory / "spill").string());
   if (limits.memory_bytes != 0) {
     set("max_memory",
         fmt::format("{}KiB", std::max<std::uint64_t>(limits.memory_bytes >> 10, 65536)));
@@ -78,9 +78,11 @@ Staged<void> DuckDatabase::lock(const Limits& limits) {
   for (const char* sql : {"SET TimeZone = 'UTC'", "SET Calendar = 'gregorian'"}) {
     (void)duck_run(main_, sql);  // settings of an extension that may not be there
   }
-  std::vector<std::string> settings = {
-      fmt::format("SET allowed_directories = [{}]", quote_text(limits.directory.string() + "/")),
-      "SET enable_external_access = false", "SET lock_configuration = true"};
+  std::vector<std::string> settings = {"SET enable_external_access = false",
+                                       "SET lock_configuration = true"};
+  if (!limits.directory.empty())
+    settings.insert(settings.begin(), fmt::format("SET allowed_directories = [{}]",
+                                                  quote_text(limits.directory.string() + "/")));
   if (!files.empty()) settings.insert(settings.begin(), "SET allowed_paths = [" + files + "]");
   for (const std::string& sql : settings) {
     if (auto done = duck_run(main_, sql); !done) {

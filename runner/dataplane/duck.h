@@ -33,7 +33,7 @@ StageFailure failure_of(const DuckError& error, std::string_view doing);
 class DuckDatabase {
  public:
   struct Limits {
-    std::filesystem::path directory;  // the only place written to
+    std::filesystem::path directory;  // the only place written to; empty: none
     std::vector<std::string> readable;
     std::uint64_t memory_bytes = 0;
   };

@@ -182,6 +182,15 @@ struct RetryPolicy {
 enum class LateData : std::uint8_t { reopen, absorb, hold, reject };
 enum class InputRetention : std::uint8_t { copy, reference };
 
+// How long detached payloads are kept before `erase --expired` proposes to erase them, by class;
+// 0: until somebody asks.
+struct Retention {
+  std::chrono::milliseconds quarantine{0};  // originals and amendments of quarantined records
+  std::chrono::milliseconds inputs{0};      // retained copies of inputs
+  bool operator==(const Retention&) const = default;
+};
+std::string duration_text(std::chrono::milliseconds duration);  // "30d", in the largest whole unit
+
 struct Schedule {
   std::string cron, timezone;
   std::vector<std::string> avoid;
@@ -207,6 +216,7 @@ struct Pipeline {
   std::uint32_t approvals_compensate = 0;
   LateData late_data = LateData::reopen;
   InputRetention retain = InputRetention::copy;
+  Retention retention;
   // Partition gate: above this share of quarantined records (percent, exact text) the slot is held.
   std::string quarantine_budget_percent;  // empty: no budget
   bool allow_empty = false;               // a source without records is an outcome, not a fault

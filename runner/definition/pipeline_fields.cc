@@ -284,6 +284,18 @@ constexpr Field quarantine_fields[] = {
      .example = "5%"}};
 constexpr ObjectTable quarantine_table{"quarantine", "Records that break a rule.",
                                        quarantine_fields};
+constexpr Field retention_fields[] = {
+    {.name = "quarantine",
+     .form = duration,
+     .meaning = "originals and amendments of quarantined records; kept until asked by default",
+     .example = "30d"},
+    {.name = "inputs",
+     .form = duration,
+     .meaning = "retained copies of inputs; kept until asked by default",
+     .example = "90d"}};
+constexpr ObjectTable retention_table{
+    "retention", "How long payloads are kept before `daybook erase --expired` proposes them.",
+    retention_fields};
 constexpr Field schedule_fields[] = {
     {.name = "cron",
      .form = text,
@@ -361,6 +373,10 @@ constexpr Field pipeline_fields[] = {
      .form = choice,
      .meaning = "what is kept of the input",
      .choices = "copy reference"},
+    {.name = "retention",
+     .form = object,
+     .meaning = "how long payloads are kept before their erasure is proposed",
+     .object = &retention_table},
     {.name = "quarantine",
      .form = object,
      .meaning = "records that break a rule",

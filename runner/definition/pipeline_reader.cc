@@ -435,6 +435,11 @@ class PipelineReader {
                                              : LateData::reopen;
     pipeline_.retain = text_or(root_, "retain", "copy") == "reference" ? InputRetention::reference
                                                                        : InputRetention::copy;
+    if (const YamlNode* retention = object_at(root_, "retention")) {
+      const std::chrono::milliseconds forever{0};
+      pipeline_.retention = {.quarantine = duration_at(*retention, "quarantine").value_or(forever),
+                             .inputs = duration_at(*retention, "inputs").value_or(forever)};
+    }
     if (const YamlNode* quarantine = object_at(root_, "quarantine")) {
       std::string budget = text_or(*quarantine, "budget", "");
       if (budget.ends_with('%')) budget.pop_back();
@@ -532,6 +537,14 @@ std::optional<Pipeline> read_pipeline(const DefinitionFiles& files, const std::s
     return found->second;
   };
   return read(files.pipeline_file, files.pipeline_text, project, load, diagnostics);
+}
+
+std::string duration_text(std::chrono::milliseconds duration) {
+  constexpr std::pair<std::int64_t, const char*> units[] = {
+      {86'400'000, "d"}, {3'600'000, "h"}, {60'000, "m"}, {1000, "s"}};
+  for (const auto& [factor, unit] : units)
+    if (duration.count() % factor == 0) return fmt::format("{}{}", duration.count() / factor, unit);
+  return fmt::format("{}ms", duration.count());
 }
 
 }  // namespace daybook

@@ -12,6 +12,7 @@
 #include "runner/quarantine.h"
 #include "runner/reconcile.h"
 #include "runner/runner.h"
+#include "runner/service/erasure_requests.h"
 
 namespace daybook {
 
@@ -153,6 +154,16 @@ std::optional<Command> simple_command(const std::string& verb, Reader& read) {
   if (verb == "compensation-withdraw")
     return WithdrawCompensation{.compensation = CompensationId{read.number("compensation")},
                                 .reason = read.text("reason")};
+  if (verb == "erasure-withdraw")
+    return WithdrawErasure{.erasure = ErasureId{read.number("erasure")},
+                           .reason = read.text("reason")};
+  if (verb == "legal-hold-add") {
+    Scope scope = scope_of(read);
+    return PlaceLegalHold{.scope = std::move(scope), .reason = read.text("reason")};
+  }
+  if (verb == "legal-hold-release")
+    return ReleaseLegalHold{.hold = LegalHoldId{read.number("hold")},
+                            .reason = read.text("reason")};
   return std::nullopt;
 }
 
@@ -401,6 +412,12 @@ asio::awaitable<RequestAnswer> handle(Keeper& keeper, Runner* runner, Actor acto
     co_return co_await propose(keeper, std::move(actor), std::move(request.arguments));
   if (verb == "compensation-start")
     co_return co_await start_compensation(keeper, runner, std::move(actor), request.arguments);
+  if (verb == "erasure-propose")
+    co_return co_await propose_erasure_request(keeper, std::move(actor),
+                                               std::move(request.arguments));
+  if (verb == "erasure-start")
+    co_return co_await start_erasure_request(keeper, std::move(actor),
+                                             std::move(request.arguments));
   if (verb == "reconcile")
     co_return co_await reconciled(keeper.view(), keeper.executor(), &keeper,
                                   std::move(request.arguments));
@@ -476,7 +493,7 @@ Result<RequestAnswer> answer_from_wire(std::string_view text) {
     return RequestAnswer(std::unexpected(RequestFailure(Error{code, (*error)[1], (*error)[2]})));
   }
   if (const auto refusal = texts("refusal")) {
-    for (std::uint8_t i = 0; i <= static_cast<std::uint8_t>(Refusal::Code::mismatch); ++i)
+    for (std::uint8_t i = 0; i <= static_cast<std::uint8_t>(Refusal::Code::on_hold); ++i)
       if (const Refusal::Code code{i}; name(code) == (*refusal)[0])
         return RequestAnswer(std::unexpected(RequestFailure(Refusal{code, (*refusal)[1]})));
     return RequestAnswer(

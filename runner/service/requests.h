@@ -16,6 +16,12 @@
 //   compensation-propose  {"slots": [n…], "reason"}
 //   compensation-start    {"compensation"}
 //   compensation-withdraw {"compensation", "reason"}
+//   erasure-propose       {"policy", "reason", "batches": [{"batch", "records": [n…]}…],
+//                          "inputs": ["hex digest"…]}
+//   erasure-start         {"erasure"}
+//   erasure-withdraw      {"erasure", "reason"}
+//   legal-hold-add        {"pipeline"|"run"|"slot", "reason"}; none of the three: the whole book
+//   legal-hold-release    {"hold", "reason"}
 //   reconcile             {"pipeline", "deep", "record"}
 #pragma once
 

@@ -8,24 +8,18 @@
 #include "tools/daybook/ssh_keygen.h"
 #include "tools/daybook/submit.h"
 #include "tools/daybook/whole_file.h"
-#include "tools/daybook/words.h"
+#include "replay/words.h"
 
 namespace daybook::commands {
 
 namespace {
-
-std::string_view standing(const ApprovalState& approval) {
-  if (approval.rejected) return "rejected";
-  if (approval.voided) return "void";
-  return approval.satisfied() ? "complete" : "waiting";
-}
 
 Json approval_item(const State& state, ApprovalId id) {
   const ApprovalState& a = *state.find(id);
   return {{"approval", static_cast<std::uint32_t>(id)},
           {"subject", a.subject == ApprovalSubject::load
                           ? "load " + slot_title(state, a.slot)
-                          : fmt::format("compensation {}", a.compensation)},
+                          : approval_subject(state, a.subject, a.slot, a.compensation, a.erasure)},
           {"standing", standing(a)},
           {"given", a.approvers.size()},
           {"needed", a.needed},
@@ -180,7 +174,9 @@ Outcome approvals_approve(Invocation& in) {
   if (given >= a.needed && !in.output.machine())
     in.output.say(a.subject == ApprovalSubject::load
                       ? std::string("next  daybook run PIPELINE loads it")
-                      : fmt::format("next  daybook compensate start {}", a.compensation));
+                  : a.subject == ApprovalSubject::compensation
+                      ? fmt::format("next  daybook compensate start {}", a.compensation)
+                      : fmt::format("next  daybook erase start {}", a.erasure));
   return Exit::good;
 }
 

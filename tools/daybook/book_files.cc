@@ -1,6 +1,7 @@
 #include "tools/daybook/book_files.h"
 
 #include <map>
+#include <set>
 
 #include "ledger/codec/event_codec.h"
 #include "ledger/file_system.h"
@@ -19,14 +20,39 @@ std::vector<PayloadRef> payloads_of(const Event& event) {
   } else if (const auto* staged = std::get_if<AttemptStaged>(&event)) {
     for (const InputFile& file : staged->files) out.push_back(file.copy);
     out.push_back(staged->quarantine);
+    out.push_back(staged->salts);
   } else if (const auto* amended = std::get_if<RecordAmended>(&event)) {
     out.push_back(amended->replacement);
   } else if (const auto* proposed = std::get_if<CompensationProposed>(&event)) {
     out.push_back(proposed->text);
+  } else if (const auto* erasure = std::get_if<ErasureProposed>(&event)) {
+    out.push_back(erasure->text);
   }
   std::erase_if(out, [](const PayloadRef& ref) { return ref.bytes == 0; });
   return out;
 }
+
+// What the entries say about erasures, read without folding them: verify_book holds them against
+// the rules.
+struct Erasures {
+  std::map<ErasureId, ErasureProposed> proposed;
+  std::map<PayloadRef, EntryIndex> erased;    // by the entry that began it
+  std::map<PayloadRef, EntryIndex> replaced;  // what took the place of an erased payload
+  std::set<PayloadRef> finished;              // of those whose keys are to be gone by now
+
+  void add(EntryIndex index, const Event& event) {
+    if (const auto* plan = std::get_if<ErasureProposed>(&event)) {
+      proposed.insert_or_assign(plan->erasure, *plan);
+    } else if (const auto* started = std::get_if<ErasureStarted>(&event)) {
+      for (const ErasureItem& item : proposed[started->erasure].items) {
+        erased.emplace(item.payload, index);
+        if (item.replacement.bytes > 0) replaced.emplace(item.replacement, index);
+      }
+    } else if (const auto* done = std::get_if<ErasureFinished>(&event)) {
+      for (const ErasureItem& item : proposed[done->erasure].items) finished.insert(item.payload);
+    }
+  }
+};
 
 }  // namespace
 
@@ -38,6 +64,7 @@ Result<BookFiles> check_book_files(
     out.findings.push_back({.rule = std::move(rule), .detail = std::move(detail)});
   };
   BookCreated created;
+  Erasures erasures;
   std::map<PayloadRef, EntryIndex> payloads;  // and the first entry that refers to it
   const auto read = ledger.read(0, ledger.head().size, [&](EntryIndex index, Bytes bytes) {
     const auto entry = decode(bytes);
@@ -45,6 +72,7 @@ Result<BookFiles> check_book_files(
     if (const auto* first = std::get_if<BookCreated>(&entry->event); first != nullptr && index == 0)
       created = *first;
     for (const PayloadRef& ref : payloads_of(entry->event)) payloads.emplace(ref, index);
+    erasures.add(index, entry->event);
     return true;
   });
   if (!read) return std::unexpected(read.error());
@@ -64,7 +92,17 @@ Result<BookFiles> check_book_files(
   const auto store = PayloadStore::open(files, paths.root.string(), [](std::span<std::byte>) {});
   if (!store) return std::unexpected(store.error());
   std::uint64_t done = 0;
+  payloads.insert(erasures.replaced.begin(), erasures.replaced.end());
   for (const auto& [ref, index] : payloads) {
+    if (const auto gone = erasures.erased.find(ref); gone != erasures.erased.end()) {
+      ++out.erased;
+      // One that came back, from a backup for example, is a promise broken.
+      if (erasures.finished.contains(ref) && store->contains(as_address(ref)))
+        finding("erasure", fmt::format("payload {} was erased at entry {} and can be read again",
+                                       hex(ref.digest), gone->second));
+      progress(++done, payloads.size());
+      continue;
+    }
     const auto whole = store->read(as_address(ref), [](Bytes) { return Result<void>(); });
     if (whole) {
       ++out.payloads;

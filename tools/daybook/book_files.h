@@ -13,6 +13,7 @@ namespace daybook {
 
 struct BookFiles {
   std::uint64_t payloads = 0, bytes = 0;  // that are what their entries say
+  std::uint64_t erased = 0;               // that an entry says are gone
   std::vector<Finding> findings;
 };
 

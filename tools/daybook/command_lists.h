@@ -11,6 +11,7 @@ std::vector<CommandSpec> of_projects();    // quickstart init check plan run rer
 std::vector<CommandSpec> of_control();     // pause resume cancel reconcile hold
 std::vector<CommandSpec> of_quarantine();  // quarantine
 std::vector<CommandSpec> of_approval();    // compensate approvals principals
+std::vector<CommandSpec> of_erasure();     // erase legal-hold
 std::vector<CommandSpec> of_ledger();      // ledger
 std::vector<CommandSpec> of_reading();     // state log explain verify doctor completion …
 

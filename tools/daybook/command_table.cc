@@ -10,7 +10,8 @@ const std::vector<CommandSpec>& command_table() {
   static const std::vector<CommandSpec> table = [] {
     std::vector<CommandSpec> all;
     for (auto& part : {commands::of_projects(), commands::of_control(), commands::of_quarantine(),
-                       commands::of_approval(), commands::of_ledger(), commands::of_reading()})
+                       commands::of_approval(), commands::of_erasure(), commands::of_ledger(),
+                       commands::of_reading()})
       all.insert(all.end(), part.begin(), part.end());
     return all;
   }();
@@ -25,6 +26,8 @@ const std::vector<Group>& command_groups() {
       {"compensate", "take back what was loaded"},
       {"approvals", "what waits for a signature"},
       {"principals", "who may sign"},
+      {"erase", "make what the book keeps of records and inputs unreadable"},
+      {"legal-hold", "what may not be erased"},
       {"ledger", "the book for those who check it elsewhere"},
   };
   return groups;

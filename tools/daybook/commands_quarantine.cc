@@ -15,10 +15,10 @@ const Flag rule{.name = "rule", .value = "RULE", .help = "only records that brok
 const Flag status{.name = "status",
                   .value = "STATUS",
                   .help =
-                      "held, amended, released, delivered, discarded or all (default: held and "
+                      "held, amended, released, delivered, discarded, erased or all (default: held and "
                       "amended)",
                   .form = Form::choice,
-                  .choices = {"held", "amended", "released", "delivered", "discarded", "all"}};
+                  .choices = {"held", "amended", "released", "delivered", "discarded", "erased", "all"}};
 const Argument records{.name = "RECORDS",
                        .help = "BATCH, BATCH:RECORD or BATCH:FIRST-LAST",
                        .form = Form::records,

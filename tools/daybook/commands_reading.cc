@@ -75,6 +75,34 @@ std::vector<CommandSpec> of_reading() {
                     {"daybook explain 2026-01-04 --as-of 40", "why it was where it was then"}},
        .exits = {Exit::not_found},
        .reads_book = true},
+      {.path = "sql",
+       .summary = "ask the book in SQL",
+       .text =
+           "One SELECT over the tables of the book, as of any moment, answered by DuckDB inside "
+           "this program from the same fold as everything else. It reads the book and nothing "
+           "else: no file, no extension, no setting; nothing is written. The answer names the "
+           "entries and the state root it rests on. --tables lists the tables and what each "
+           "column means. Times are UTC.",
+       .arguments = {{.name = "QUERY",
+                      .help = "one SELECT; \"-\" reads it from stdin",
+                      .required = false}},
+       .flags = {{.name = "tables", .help = "the tables and columns instead"},
+                 {.name = "limit",
+                  .value = "N",
+                  .help = "at most so many rows (default 1000 as text, all in other forms; 0: all)",
+                  .form = Form::number},
+                 {.name = "memory",
+                  .value = "MIB",
+                  .help = "what the query may keep while it works (default 512)",
+                  .form = Form::number}},
+       .examples = {{"daybook sql \"select pipeline, sum(rows) from loads where current group by 1\"",
+                     "rows that stand, by pipeline"},
+                    {"daybook sql \"select entry, actor, sentence from entries where actor_kind = "
+                     "'human'\" -o csv",
+                     "what people did"},
+                    {"daybook sql --tables", "what can be asked"}},
+       .exits = {Exit::invalid, Exit::not_found, Exit::integrity},
+       .reads_book = true},
       {.path = "verify",
        .summary = "check the whole book",
        .text = "Re-reads every entry, recomputes every hash and the tree, folds the state again, "

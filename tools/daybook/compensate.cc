@@ -2,7 +2,7 @@
 
 #include "runner/compensation.h"
 #include "tools/daybook/submit.h"
-#include "tools/daybook/words.h"
+#include "replay/words.h"
 
 namespace daybook::commands {
 

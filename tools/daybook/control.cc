@@ -1,45 +1,15 @@
 // pause, resume, cancel, hold, reconcile, and releasing a partition that was set aside.
 #include <algorithm>
 
+#include "replay/words.h"
 #include "tools/daybook/run.h"
+#include "tools/daybook/scope.h"
 #include "tools/daybook/submit.h"
 #include "tools/daybook/views.h"
-#include "tools/daybook/words.h"
 
 namespace daybook::commands {
 
 namespace {
-
-// The scope a pause or resume names, as arguments of the request; and in words.
-std::expected<std::pair<nlohmann::json, std::string>, Problem> scope(Invocation& in,
-                                                                     const State& state) {
-  const Arguments& args = in.arguments;
-  nlohmann::json out = nlohmann::json::object();
-  if (args.has("partition")) {
-    if (args.has("run"))
-      return usage("one scope at a time", "--run and --partition name two scopes");
-    const auto slot = find_slot(state, args.text("partition"), args.text("pipeline"));
-    if (!slot) return std::unexpected(slot.error());
-    out["slot"] = static_cast<std::uint32_t>(*slot);
-    return std::pair{out, slot_title(state, *slot)};
-  }
-  if (args.has("run")) {
-    if (args.has("pipeline"))
-      return usage("one scope at a time", "--run and --pipeline name two scopes");
-    const auto run = find_run(state, args.text("run"));
-    if (!run) return std::unexpected(run.error());
-    out["run"] = static_cast<std::uint32_t>(*run);
-    return std::pair{out, fmt::format("run {}", *run)};
-  }
-  if (args.has("pipeline")) {
-    if (!state.current_definition.contains(args.text("pipeline")))
-      return not_found("daybook runs list shows what ran", "no pipeline {} has run in this book",
-                       args.text("pipeline"));
-    out["pipeline"] = args.text("pipeline");
-    return std::pair{out, "pipeline " + args.text("pipeline")};
-  }
-  return std::pair{out, std::string("the book")};
-}
 
 Outcome on_slot(Invocation& in, const std::string& verb, nlohmann::json arguments,
                 const std::string& done, bool rerun_next) {
@@ -62,7 +32,7 @@ Outcome on_slot(Invocation& in, const std::string& verb, nlohmann::json argument
 Outcome pause(Invocation& in) {
   const auto book = read_book(in);
   if (!book) return std::unexpected(book.error());
-  auto where = scope(in, book->state);
+  auto where = named_scope(in, book->state);
   if (!where) return std::unexpected(where.error());
   where->first["reason"] = in.arguments.text("reason");
   return decide_and_report(in, *book, {"pause", where->first}, "paused " + where->second,
@@ -72,7 +42,7 @@ Outcome pause(Invocation& in) {
 Outcome resume(Invocation& in) {
   const auto book = read_book(in);
   if (!book) return std::unexpected(book.error());
-  auto where = scope(in, book->state);
+  auto where = named_scope(in, book->state);
   if (!where) return std::unexpected(where.error());
   where->first["reason"] = in.arguments.text("reason");
   return decide_and_report(in, *book, {"resume", where->first}, "resumed " + where->second,

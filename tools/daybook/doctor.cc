@@ -13,7 +13,7 @@
 #include "ledger/file_system.h"
 #include "tools/daybook/book_reader.h"
 #include "tools/daybook/ssh_keygen.h"
-#include "tools/daybook/words.h"
+#include "replay/words.h"
 
 namespace daybook::commands {
 

@@ -5,7 +5,7 @@
 #include "replay/queries.h"
 #include "tools/daybook/book_reader.h"
 #include "tools/daybook/views.h"
-#include "tools/daybook/words.h"
+#include "replay/words.h"
 
 namespace daybook::commands {
 

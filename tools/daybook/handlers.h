@@ -68,6 +68,16 @@ Outcome principals_add(Invocation&);
 Outcome principals_revoke(Invocation&);
 Outcome principals_list(Invocation&);
 
+Outcome erase_plan(Invocation&);
+Outcome erase_propose(Invocation&);
+Outcome erase_list(Invocation&);
+Outcome erase_show(Invocation&);
+Outcome erase_start(Invocation&);
+Outcome erase_withdraw(Invocation&);
+Outcome legal_hold_add(Invocation&);
+Outcome legal_hold_list(Invocation&);
+Outcome legal_hold_release(Invocation&);
+
 Outcome ledger_export(Invocation&);
 Outcome ledger_prove(Invocation&);
 Outcome ledger_key(Invocation&);
@@ -75,6 +85,7 @@ Outcome ledger_key(Invocation&);
 Outcome state(Invocation&);
 Outcome log(Invocation&);
 Outcome explain(Invocation&);
+Outcome sql(Invocation&);
 Outcome verify(Invocation&);
 Outcome doctor(Invocation&);
 Outcome completion(Invocation&);

@@ -11,6 +11,7 @@ std::string_view word(RecordStatus status) {
     case RecordStatus::released: return "released";
     case RecordStatus::delivered: return "delivered";
     case RecordStatus::discarded: return "discarded";
+    case RecordStatus::erased: return "erased";
   }
   return "?";
 }
@@ -51,7 +52,8 @@ std::expected<RecordWish, Problem> record_wish(Invocation& in, const State& stat
   const std::string status = in.arguments.text("status");
   if (status == "all") wish.statuses.clear();
   for (const RecordStatus one : {RecordStatus::held, RecordStatus::amended, RecordStatus::released,
-                                 RecordStatus::delivered, RecordStatus::discarded})
+                                 RecordStatus::delivered, RecordStatus::discarded,
+                                 RecordStatus::erased})
     if (word(one) == status) wish.statuses = {one};
   return wish;
 }

@@ -7,7 +7,7 @@
 #include "statemachine/apply.h"
 #include "tools/daybook/book_reader.h"
 #include "tools/daybook/interrupt.h"
-#include "tools/daybook/words.h"
+#include "replay/words.h"
 
 namespace daybook::commands {
 

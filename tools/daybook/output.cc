@@ -219,6 +219,7 @@ std::expected<void, Problem> Output::print(const Listing& given) {
       out["nextCursor"] = nullptr;
       out["more"] = listing.more;
       if (listing.ledger_size) out["ledgerSeq"] = *listing.ledger_size;
+      if (!listing.state_root.empty()) out["stateRoot"] = listing.state_root;
       raw(dump(out, true) + "\n");
       break;
     }
@@ -227,6 +228,7 @@ std::expected<void, Problem> Output::print(const Listing& given) {
       Json summary = {
           {"kind", listing.kind}, {"items", listing.items.size()}, {"more", listing.more}};
       if (listing.ledger_size) summary["ledgerSeq"] = *listing.ledger_size;
+      if (!listing.state_root.empty()) summary["stateRoot"] = listing.state_root;
       stream("summary", summary);
       break;
     }

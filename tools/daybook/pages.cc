@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "replay/book_tables.h"
 #include "tools/daybook/problem.h"
 
 namespace daybook {
@@ -184,6 +185,25 @@ std::string problem_page() {
   return out + "\nCodes from DB-2000 on are faults in definitions.\n";
 }
 
+std::string book_page() {
+  std::string out =
+      "# The book as tables\n\n<!-- made by `daybook __generate`; edit "
+      "replay/book_columns*.cc -->\n\n"
+      "What `daybook sql` asks, as of any moment. Times are UTC; the SQL is that of DuckDB.\n";
+  for (const BookTable& table : book_tables()) {
+    out += fmt::format("\n## {}\n\n{}.\n\n| column | type | meaning |\n|---|---|---|\n", table.name,
+                       [&] {
+                         std::string meaning(table.meaning);
+                         meaning[0] = static_cast<char>(meaning[0] - 32);
+                         return meaning;
+                       }());
+    for (const BookColumn& column : table.columns)
+      out += fmt::format("| `{}` | {} | {} |\n", column.name, sql_type(column.type),
+                         cell(column.meaning));
+  }
+  return out;
+}
+
 }  // namespace
 
 std::map<std::string, std::string> reference_pages() {
@@ -191,6 +211,7 @@ std::map<std::string, std::string> reference_pages() {
   pages["cli.md"] = markdown();
   pages["exit-codes.md"] = exit_page();
   pages["problems.md"] = problem_page();
+  pages["book-tables.md"] = book_page();
   pages["environment.md"] =
       "# Environment\n\n<!-- made by `daybook __generate`; edit tools/daybook/help.cc "
       "-->\n\n```\n" +

@@ -11,7 +11,7 @@
 #include "tools/daybook/progress.h"
 #include "tools/daybook/run.h"
 #include "tools/daybook/views.h"
-#include "tools/daybook/words.h"
+#include "replay/words.h"
 
 namespace daybook {
 

@@ -87,6 +87,10 @@ Problem problem_of(const Refusal& refusal) {
     case too_large:
     case mismatch: out.exit = Exit::invalid, out.code = "DB-1013"; break;
     case paused: out.hint = "daybook resume lets it go on"; break;
+    case on_hold:
+      out.exit = Exit::not_allowed, out.code = "DB-1007";
+      out.hint = "daybook legal-hold list shows what is kept, and why";
+      break;
     case book_exists:
     case already:
     case conflict:

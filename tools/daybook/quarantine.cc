@@ -11,7 +11,7 @@
 #include "tools/daybook/run.h"
 #include "tools/daybook/submit.h"
 #include "tools/daybook/whole_file.h"
-#include "tools/daybook/words.h"
+#include "replay/words.h"
 
 namespace daybook::commands {
 
@@ -175,6 +175,7 @@ Outcome quarantine_show(Invocation& in) {
   const auto record = one_record(in, *book);
   if (!record) return std::unexpected(record.error());
   const BatchState& batch = *book->state.find(record->batch);
+  const Slot* slot = book->state.find(record->slot);
   Document document{.kind = "QuarantinedRecord",
                     .json = record_item(book->state, *record),
                     .text = {},
@@ -194,7 +195,13 @@ Outcome quarantine_show(Invocation& in) {
     text += fmt::format("  rule    {}{}: {}\n", printable(violation.rule),
                         violation.column.empty() ? "" : " on " + printable(violation.column),
                         printable(violation.message));
-  text += fmt::format("  bytes   {}\n", printable(record->record.bytes));
+  if (record->status == RecordStatus::erased) {
+    document.json["erased_at_entry"] = record->erased_at;
+    text += fmt::format("  bytes   erased at entry {}; daybook explain {} tells how\n",
+                        record->erased_at, slot->partition);
+  } else {
+    text += fmt::format("  bytes   {}\n", printable(record->record.bytes));
+  }
   if (record->amendment) text += fmt::format("  amended {}\n", printable(*record->amendment));
   return printed(in.output.print(document));
 }

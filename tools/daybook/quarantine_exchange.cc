@@ -3,11 +3,11 @@
 #include <map>
 #include <set>
 
+#include "replay/words.h"
 #include "tools/daybook/decision_lines.h"
 #include "tools/daybook/record_items.h"
 #include "tools/daybook/submit.h"
 #include "tools/daybook/whole_file.h"
-#include "tools/daybook/words.h"
 
 namespace daybook::commands {
 

@@ -1,7 +1,7 @@
 #include "tools/daybook/record_items.h"
 
 #include "runner/definitions.h"
-#include "tools/daybook/words.h"
+#include "replay/words.h"
 
 namespace daybook {
 
@@ -39,7 +39,10 @@ Json record_item(const State& state, const HeldRecord& record) {
               {"row", record.record.row},
               {"byte_offset", record.record.byte_offset},
               {"violations", std::move(violations)}};
-  put_bytes(out, "bytes", record.record.bytes);
+  if (record.status == RecordStatus::erased)
+    out["bytes"] = nullptr;
+  else
+    put_bytes(out, "bytes", record.record.bytes);
   if (record.amendment) put_bytes(out, "amendment", *record.amendment);
   return out;
 }
@@ -59,6 +62,8 @@ Listing record_listing(const State& state, const std::vector<HeldRecord>& record
                    .right = false,
                    .show =
                        [](const Json& item) {
+                         if (item.contains("bytes") && item["bytes"].is_null())
+                           return std::string("(erased)");
                          std::string text =
                              item.contains("bytes")
                                  ? item["bytes"].get<std::string>()

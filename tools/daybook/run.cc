@@ -13,7 +13,7 @@
 #include "tools/daybook/plan.h"
 #include "tools/daybook/progress.h"
 #include "tools/daybook/views.h"
-#include "tools/daybook/words.h"
+#include "replay/words.h"
 
 namespace daybook {
 

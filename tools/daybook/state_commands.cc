@@ -4,7 +4,7 @@
 #include "ledger/codec/event_codec.h"
 #include "tools/daybook/book_reader.h"
 #include "tools/daybook/views.h"
-#include "tools/daybook/words.h"
+#include "replay/words.h"
 
 namespace daybook::commands {
 

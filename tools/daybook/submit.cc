@@ -7,7 +7,7 @@
 #include "ledger/codec/event_codec.h"
 #include "statemachine/apply.h"
 #include "tools/daybook/run.h"
-#include "tools/daybook/words.h"
+#include "replay/words.h"
 
 namespace daybook {
 

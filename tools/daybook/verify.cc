@@ -36,6 +36,7 @@ Outcome verify(Invocation& in) {
                              {"checkpoints", report->checkpoints},
                              {"signatures", report->signatures},
                              {"payloads", files->payloads},
+                             {"erased", files->erased},
                              {"trustworthy", report->trustworthy},
                              {"findings_total", report->findings_total},
                              {"summary", report->summary()},
@@ -45,10 +46,12 @@ Outcome verify(Invocation& in) {
   const std::string mark = report->good() ? in.output.style(Style::good, "good")
                                           : in.output.style(Style::bad, "NOT GOOD");
   document.text = fmt::format(
-      "{}  {} entries · {} checkpoints · {} signatures · {} payloads\n"
+      "{}  {} entries · {} checkpoints · {} signatures · {} payloads{}\n"
       "  root   sha256:{}\n  state  sha256:{}\n{}",
       mark, grouped(report->size), grouped(report->checkpoints), grouped(report->signatures),
-      grouped(files->payloads), hex(report->root), hex(report->state_root), report->good() ? "" : "\n");
+      grouped(files->payloads),
+      files->erased == 0 ? "" : fmt::format(" · {} erased", grouped(files->erased)),
+      hex(report->root), hex(report->state_root), report->good() ? "" : "\n");
   if (!report->good()) document.text += report->summary() + "\n";
   for (const Finding& finding : report->findings) {
     document.json["findings"].push_back(

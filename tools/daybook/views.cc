@@ -5,7 +5,7 @@
 #include "ledger/codec/event_codec.h"
 #include "ledger/digest.h"
 #include "runner/quarantine.h"
-#include "tools/daybook/words.h"
+#include "replay/words.h"
 
 namespace daybook {
 
@@ -25,9 +25,11 @@ std::uint64_t waiting_records(const State& state, const std::string& pipeline) {
   std::uint64_t count = 0;
   for (const BatchId id : open_batches(state, pipeline)) {
     const BatchState& batch = *state.find(id);
-    count += batch.records;
+    if (batch.erased_whole) continue;
+    count += batch.records - batch.erased.size();
     for (const auto& [position, record] : batch.touched)
-      if (record.status != RecordState::Status::amended) --count;
+      if (record.status != RecordState::Status::amended && !batch.erased.contains(position))
+        --count;
   }
   return count;
 }

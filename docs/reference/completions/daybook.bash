@@ -5,27 +5,30 @@ _daybook() {
   prev=${COMP_WORDS[COMP_CWORD-1]}
   path=${COMP_WORDS[1]}
   case $path in
-    runs|hold|quarantine|compensate|approvals|principals|ledger) (( COMP_CWORD > 2 )) && path="$path ${COMP_WORDS[2]}" ;;
+    runs|hold|quarantine|compensate|approvals|principals|erase|legal-hold|ledger) (( COMP_CWORD > 2 )) && path="$path ${COMP_WORDS[2]}" ;;
   esac
   (( COMP_CWORD == 1 )) && path=
   case $prev in
-    --anchor|--book|--file|--key|--signature) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --anchor|--book|--file|--key|--signature|--subjects) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --color) COMPREPLY=($(compgen -W 'auto always never' -- "$cur")); return ;;
     --error-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
+    --only) COMPREPLY=($(compgen -W 'quarantine inputs' -- "$cur")); return ;;
     --output) COMPREPLY=($(compgen -W 'text wide json jsonl csv' -- "$cur")); return ;;
     --state) COMPREPLY=($(compgen -W 'open succeeded failed held cancelled' -- "$cur")); return ;;
-    --status) COMPREPLY=($(compgen -W 'held amended released delivered discarded all' -- "$cur")); return ;;
+    --status) COMPREPLY=($(compgen -W 'held amended released delivered discarded erased all' -- "$cur")); return ;;
     --time) COMPREPLY=($(compgen -W 'relative iso raw' -- "$cur")); return ;;
     -o) COMPREPLY=($(compgen -W 'text wide json jsonl csv' -- "$cur")); return ;;
   esac
   case $path in
-    '') words='quickstart init check plan run rerun runs pause resume cancel reconcile hold quarantine compensate approvals principals ledger state log explain verify doctor completion help version' ;;
+    '') words='quickstart init check plan run rerun runs pause resume cancel reconcile hold quarantine compensate approvals principals erase legal-hold ledger state log explain sql verify doctor completion help version' ;;
     'runs') words='list show' ;;
     'hold') words='list load discard' ;;
     'quarantine') words='list groups show amend release discard export import partitions release-partition' ;;
     'compensate') words='plan propose list show start withdraw' ;;
     'approvals') words='list show text approve reject' ;;
     'principals') words='add revoke list' ;;
+    'erase') words='plan propose list show start withdraw' ;;
+    'legal-hold') words='add list release' ;;
     'ledger') words='export prove key' ;;
     'quickstart') words='--rows --no-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
     'init') words='--anchor --book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
@@ -66,12 +69,22 @@ _daybook() {
     'principals add') words='--key --role --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'principals revoke') words='--reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'principals list') words='--as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'erase plan') words='--subject --subjects --record --run --expired --pipeline --only --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'erase propose') words='--subject --subjects --record --run --expired --pipeline --only --reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'erase list') words='--open --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'erase show') words='--as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'erase start') words='--dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'erase withdraw') words='--reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'legal-hold add') words='--run --partition --pipeline --reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'legal-hold list') words='--all --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'legal-hold release') words='--reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'ledger export') words='--book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
     'ledger prove') words='--book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
     'ledger key') words='--book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'state') words='--pipeline --phase --gaps --summary --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'log') words='--from --limit --kind --partition --pipeline --run --follow --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'explain') words='--pipeline --all --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'sql') words='--tables --limit --memory --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'verify') words='--book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'doctor') words='--book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'completion') words='--book --output --fields --time --quiet --color --error-format --yes --no-input --help bash zsh fish' ;;

@@ -16,10 +16,13 @@ complete -c daybook -n __fish_use_subcommand -a quarantine -d 'records and parti
 complete -c daybook -n __fish_use_subcommand -a compensate -d 'take back what was loaded'
 complete -c daybook -n __fish_use_subcommand -a approvals -d 'what waits for a signature'
 complete -c daybook -n __fish_use_subcommand -a principals -d 'who may sign'
+complete -c daybook -n __fish_use_subcommand -a erase -d 'make what the book keeps of records and inputs unreadable'
+complete -c daybook -n __fish_use_subcommand -a legal-hold -d 'what may not be erased'
 complete -c daybook -n __fish_use_subcommand -a ledger -d 'the book for those who check it elsewhere'
 complete -c daybook -n __fish_use_subcommand -a state -d 'where every partition stands'
 complete -c daybook -n __fish_use_subcommand -a log -d 'the entries of the book'
 complete -c daybook -n __fish_use_subcommand -a explain -d 'why a partition is where it is, entry by entry'
+complete -c daybook -n __fish_use_subcommand -a sql -d 'ask the book in SQL'
 complete -c daybook -n __fish_use_subcommand -a verify -d 'check the whole book'
 complete -c daybook -n __fish_use_subcommand -a doctor -d 'check the machine and the book'\''s folder'
 complete -c daybook -n __fish_use_subcommand -a completion -d 'print completions for a shell'
@@ -54,6 +57,15 @@ complete -c daybook -n '__fish_seen_subcommand_from approvals' -a reject -d 'dec
 complete -c daybook -n '__fish_seen_subcommand_from principals' -a add -d 'enrol a person and a key'
 complete -c daybook -n '__fish_seen_subcommand_from principals' -a revoke -d 'a person may no longer sign'
 complete -c daybook -n '__fish_seen_subcommand_from principals' -a list -d 'who may sign'
+complete -c daybook -n '__fish_seen_subcommand_from erase' -a plan -d 'what an erasure would take, with numbers'
+complete -c daybook -n '__fish_seen_subcommand_from erase' -a propose -d 'propose an erasure'
+complete -c daybook -n '__fish_seen_subcommand_from erase' -a list -d 'erasures, newest first'
+complete -c daybook -n '__fish_seen_subcommand_from erase' -a show -d 'the receipt of an erasure'
+complete -c daybook -n '__fish_seen_subcommand_from erase' -a start -d 'carry out an approved erasure'
+complete -c daybook -n '__fish_seen_subcommand_from erase' -a withdraw -d 'take a proposal back'
+complete -c daybook -n '__fish_seen_subcommand_from legal-hold' -a add -d 'keep what may be evidence'
+complete -c daybook -n '__fish_seen_subcommand_from legal-hold' -a list -d 'what is kept, and why'
+complete -c daybook -n '__fish_seen_subcommand_from legal-hold' -a release -d 'end a hold'
 complete -c daybook -n '__fish_seen_subcommand_from ledger' -a export -d 'write the book as files that others verify'
 complete -c daybook -n '__fish_seen_subcommand_from ledger' -a prove -d 'write one entry and the proof that it is in the book'
 complete -c daybook -n '__fish_seen_subcommand_from ledger' -a key -d 'print the key that verifies the book'\''s signatures'
@@ -114,12 +126,12 @@ complete -c daybook -n '__fish_seen_subcommand_from hold; and __fish_seen_subcom
 complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from list' -l pipeline -d 'only of this pipeline' -x
 complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from list' -l partition -d 'only of this partition' -x
 complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from list' -l rule -d 'only records that broke this rule' -x
-complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from list' -l status -d 'held, amended, released, delivered, discarded or all (default: held and amended)' -x -a 'held amended released delivered discarded all'
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from list' -l status -d 'held, amended, released, delivered, discarded, erased or all (default: held and amended)' -x -a 'held amended released delivered discarded erased all'
 complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from list' -l limit -d 'at most so many (default 100; 0: all)' -x
 complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from list' -l as-of -d 'the book as it was after this many entries, or at this time' -x
 complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from groups' -l pipeline -d 'only of this pipeline' -x
 complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from groups' -l partition -d 'only of this partition' -x
-complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from groups' -l status -d 'held, amended, released, delivered, discarded or all (default: held and amended)' -x -a 'held amended released delivered discarded all'
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from groups' -l status -d 'held, amended, released, delivered, discarded, erased or all (default: held and amended)' -x -a 'held amended released delivered discarded erased all'
 complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from groups' -l as-of -d 'the book as it was after this many entries, or at this time' -x
 complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from show' -l as-of -d 'the book as it was after this many entries, or at this time' -x
 complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from amend' -l text -d 'the whole record as it should have come' -x
@@ -141,7 +153,7 @@ complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_
 complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from export' -l pipeline -d 'only of this pipeline' -x
 complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from export' -l partition -d 'only of this partition' -x
 complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from export' -l rule -d 'only records that broke this rule' -x
-complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from export' -l status -d 'held, amended, released, delivered, discarded or all (default: held and amended)' -x -a 'held amended released delivered discarded all'
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from export' -l status -d 'held, amended, released, delivered, discarded, erased or all (default: held and amended)' -x -a 'held amended released delivered discarded erased all'
 complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from export' -l file -d 'write here instead of stdout; must be new' -r -F
 complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from export' -l as-of -d 'the book as it was after this many entries, or at this time' -x
 complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from import' -l reason -d 'why; kept in the book' -x
@@ -182,6 +194,37 @@ complete -c daybook -n '__fish_seen_subcommand_from principals; and __fish_seen_
 complete -c daybook -n '__fish_seen_subcommand_from principals; and __fish_seen_subcommand_from revoke' -l reason -d 'why; kept in the book' -x
 complete -c daybook -n '__fish_seen_subcommand_from principals; and __fish_seen_subcommand_from revoke' -l dry-run -d 'say what would be done, and do nothing'
 complete -c daybook -n '__fish_seen_subcommand_from principals; and __fish_seen_subcommand_from list' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subcommand_from plan' -l subject -d 'records and inputs with exactly this value in this column (* is any column); any of several is enough' -x
+complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subcommand_from plan' -l subjects -d 'the same, one a line, out of sight of the shell'\''s history; - is stdin' -r -F
+complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subcommand_from plan' -l record -d 'BATCH, BATCH:RECORD or BATCH:FIRST-LAST' -x
+complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subcommand_from plan' -l run -d 'all that this run set aside, and its inputs' -x
+complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subcommand_from plan' -l expired -d 'all that was kept as long as its pipeline'\''s retention says'
+complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subcommand_from plan' -l pipeline -d 'only of this pipeline' -x
+complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subcommand_from plan' -l only -d 'only quarantined records, or only retained inputs' -x -a 'quarantine inputs'
+complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subcommand_from propose' -l subject -d 'records and inputs with exactly this value in this column (* is any column); any of several is enough' -x
+complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subcommand_from propose' -l subjects -d 'the same, one a line, out of sight of the shell'\''s history; - is stdin' -r -F
+complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subcommand_from propose' -l record -d 'BATCH, BATCH:RECORD or BATCH:FIRST-LAST' -x
+complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subcommand_from propose' -l run -d 'all that this run set aside, and its inputs' -x
+complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subcommand_from propose' -l expired -d 'all that was kept as long as its pipeline'\''s retention says'
+complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subcommand_from propose' -l pipeline -d 'only of this pipeline' -x
+complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subcommand_from propose' -l only -d 'only quarantined records, or only retained inputs' -x -a 'quarantine inputs'
+complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subcommand_from propose' -l reason -d 'why; kept in the book' -x
+complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subcommand_from propose' -l dry-run -d 'say what would be done, and do nothing'
+complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subcommand_from list' -l open -d 'only what is not finished or withdrawn'
+complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subcommand_from list' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subcommand_from show' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subcommand_from start' -l dry-run -d 'say what would be done, and do nothing'
+complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subcommand_from withdraw' -l reason -d 'why; kept in the book' -x
+complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subcommand_from withdraw' -l dry-run -d 'say what would be done, and do nothing'
+complete -c daybook -n '__fish_seen_subcommand_from legal-hold; and __fish_seen_subcommand_from add' -l run -d 'what it read' -x
+complete -c daybook -n '__fish_seen_subcommand_from legal-hold; and __fish_seen_subcommand_from add' -l partition -d 'what was read for it' -x
+complete -c daybook -n '__fish_seen_subcommand_from legal-hold; and __fish_seen_subcommand_from add' -l pipeline -d 'all it read; or whose partition' -x
+complete -c daybook -n '__fish_seen_subcommand_from legal-hold; and __fish_seen_subcommand_from add' -l reason -d 'why; kept in the book' -x
+complete -c daybook -n '__fish_seen_subcommand_from legal-hold; and __fish_seen_subcommand_from add' -l dry-run -d 'say what would be done, and do nothing'
+complete -c daybook -n '__fish_seen_subcommand_from legal-hold; and __fish_seen_subcommand_from list' -l all -d 'also what was released'
+complete -c daybook -n '__fish_seen_subcommand_from legal-hold; and __fish_seen_subcommand_from list' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from legal-hold; and __fish_seen_subcommand_from release' -l reason -d 'why; kept in the book' -x
+complete -c daybook -n '__fish_seen_subcommand_from legal-hold; and __fish_seen_subcommand_from release' -l dry-run -d 'say what would be done, and do nothing'
 complete -c daybook -n '__fish_seen_subcommand_from state' -l pipeline -d 'only of this pipeline' -x
 complete -c daybook -n '__fish_seen_subcommand_from state' -l phase -d 'only those in this phase, as the text names it: "verified", "held" …' -x
 complete -c daybook -n '__fish_seen_subcommand_from state' -l gaps -d 'only what is expected and not there'
@@ -198,3 +241,7 @@ complete -c daybook -n '__fish_seen_subcommand_from log' -l as-of -d 'the book a
 complete -c daybook -n '__fish_seen_subcommand_from explain' -l pipeline -d 'only of this pipeline' -x
 complete -c daybook -n '__fish_seen_subcommand_from explain' -l all -d 'earlier generations too'
 complete -c daybook -n '__fish_seen_subcommand_from explain' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from sql' -l tables -d 'the tables and columns instead'
+complete -c daybook -n '__fish_seen_subcommand_from sql' -l limit -d 'at most so many rows (default 1000 as text, all in other forms; 0: all)' -x
+complete -c daybook -n '__fish_seen_subcommand_from sql' -l memory -d 'what the query may keep while it works (default 512)' -x
+complete -c daybook -n '__fish_seen_subcommand_from sql' -l as-of -d 'the book as it was after this many entries, or at this time' -x

@@ -41,7 +41,7 @@ class HalfAddedEvent(unittest.TestCase):
 
     def add_struct(self):
         self.replace(EVENTS, "using Event = std::variant<", NEW_STRUCT)
-        self.replace(EVENTS, "CompensationWithdrawn>;", "CompensationWithdrawn, SlotTimedOut>;")
+        self.replace(EVENTS, ">;\n\n// An entry of the book", ", SlotTimedOut>;\n\n// An entry of the book")
 
     def test_without_its_meaning(self):
         self.add_struct()

@@ -17,5 +17,10 @@ std::string_view word(ErrorClass error);
 std::string_view word(LoadMode mode);
 std::string_view word(CompensationAction action);
 std::string_view word(CompensationState::Phase phase);
+std::string_view word(ErasureState::Phase phase);
+std::string_view word(PayloadKind kind);
+std::string_view word(ActorKind kind);
+std::string_view word(ApprovalSubject subject);
+std::string_view standing(const ApprovalState& approval);  // "waiting", "complete" …
 
 }  // namespace daybook

@@ -1,4 +1,4 @@
-#include "tools/daybook/words.h"
+#include "replay/words.h"
 
 namespace daybook {
 
@@ -93,6 +93,45 @@ std::string_view word(CompensationState::Phase phase) {
     case CompensationState::Phase::withdrawn: return "withdrawn";
   }
   return "?";
+}
+
+std::string_view word(ErasureState::Phase phase) {
+  switch (phase) {
+    case ErasureState::Phase::proposed: return "proposed";
+    case ErasureState::Phase::executing: return "executing";
+    case ErasureState::Phase::finished: return "finished";
+    case ErasureState::Phase::withdrawn: return "withdrawn";
+  }
+  return "?";
+}
+std::string_view word(PayloadKind kind) {
+  switch (kind) {
+    case PayloadKind::quarantine: return "quarantine";
+    case PayloadKind::amendment: return "amendment";
+    case PayloadKind::input: return "input";
+  }
+  return "?";
+}
+std::string_view word(ActorKind kind) {
+  switch (kind) {
+    case ActorKind::human: return "human";
+    case ActorKind::service: return "service";
+    case ActorKind::system: return "system";
+  }
+  return "?";
+}
+std::string_view word(ApprovalSubject subject) {
+  switch (subject) {
+    case ApprovalSubject::load: return "load";
+    case ApprovalSubject::compensation: return "compensation";
+    case ApprovalSubject::erasure: return "erasure";
+  }
+  return "?";
+}
+std::string_view standing(const ApprovalState& approval) {
+  if (approval.rejected) return "rejected";
+  if (approval.voided) return "void";
+  return approval.satisfied() ? "complete" : "waiting";
 }
 
 }  // namespace daybook
