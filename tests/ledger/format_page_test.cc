@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -17,8 +16,7 @@ namespace daybook {
 namespace {
 
 std::string page() {
-  const auto root = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path();
-  std::ifstream in(root / "docs/ledger_format.md");
+  std::ifstream in(PROJECT_SOURCE_DIR "/docs/ledger_format.md");
   std::ostringstream text;
   text << in.rdbuf();
   return text.str();
