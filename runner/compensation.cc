@@ -191,21 +191,23 @@ Result<std::string> approval_text(const BookView& book, ApprovalId id) {
   return text;
 }
 
-Result<GiveApproval> check_approval(const BookView& book, ApprovalId id,
-                                    const std::string& approver, const std::string& armored) {
+std::expected<GiveApproval, std::variant<Error, Refusal>> check_approval(
+    const BookView& book, ApprovalId id, const std::string& approver, const std::string& armored) {
   const auto text = approval_text(book, id);
   if (!text) return std::unexpected(text.error());
   const auto who = book.state.principals.find(approver);
   if (who == book.state.principals.end() || who->second.revoked)
-    return std::unexpected(Error{Error::Code::conflict, fmt::format("{} is not enrolled", approver),
-                                 "daybook principals add NAME --key FILE.pub --role approver"});
+    return std::unexpected(
+        Refusal{Refusal::Code::not_allowed, fmt::format("{} is not enrolled", approver)});
   const auto signer = verify_ssh_signature(armored, *text, "daybook");
   if (!signer) return std::unexpected(signer.error());
   const auto enrolled = parse_ssh_public_key(who->second.public_key);
   if (!enrolled) return std::unexpected(enrolled.error());
   if (*signer != *enrolled)
-    return fail(Error::Code::conflict, "it was signed with {}, but the key of {} is {}",
-                signer->fingerprint, approver, enrolled->fingerprint);
+    return std::unexpected(
+        Refusal{Refusal::Code::not_allowed,
+                fmt::format("it was signed with {}, but the key of {} is {}", signer->fingerprint,
+                            approver, enrolled->fingerprint)});
   return GiveApproval{.approval = id,
                       .approver = approver,
                       .key_fingerprint = signer->fingerprint,

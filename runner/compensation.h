@@ -3,6 +3,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "runner/connect/sink.h"
@@ -43,7 +44,8 @@ boost::asio::awaitable<std::expected<CompensationId, Refusal>> propose_compensat
 Result<std::string> approval_text(const BookView& book, ApprovalId id);
 
 // Checks the signature over that text against the approver's enrolled key; the command to ask with.
-Result<GiveApproval> check_approval(const BookView& book, ApprovalId id,
-                                    const std::string& approver, const std::string& armored);
+// Refused (not allowed) where somebody else signed, or nobody who is enrolled.
+std::expected<GiveApproval, std::variant<Error, Refusal>> check_approval(
+    const BookView& book, ApprovalId id, const std::string& approver, const std::string& armored);
 
 }  // namespace daybook

@@ -52,7 +52,7 @@ std::size_t utf8_length(std::string_view text) {
   return length;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out = "\"";
   while (!text.empty()) {
     const std::size_t length = utf8_length(text);
@@ -102,14 +102,14 @@ std::string json(const capnp::DynamicValue::Reader& value) {
     case capnp::DynamicValue::BOOL: return value.as<bool>() ? "true" : "false";
     case capnp::DynamicValue::INT: return json(value.as<std::int64_t>());
     case capnp::DynamicValue::UINT: return json(value.as<std::uint64_t>());
-    case capnp::DynamicValue::ENUM: return quoted(enumerant(value.as<capnp::DynamicEnum>()));
+    case capnp::DynamicValue::ENUM: return in_quotes(enumerant(value.as<capnp::DynamicEnum>()));
     case capnp::DynamicValue::TEXT: {
       const auto text = value.as<capnp::Text>();
-      return quoted({text.begin(), text.size()});
+      return in_quotes({text.begin(), text.size()});
     }
     case capnp::DynamicValue::DATA: {
       const auto data = value.as<capnp::Data>();
-      return data.size() == 0 ? "null" : quoted(octets(data));
+      return data.size() == 0 ? "null" : in_quotes(octets(data));
     }
     case capnp::DynamicValue::LIST: {
       std::string out;
@@ -127,7 +127,7 @@ std::string json(const capnp::DynamicStruct::Reader& value) {
   for (const auto field : value.getSchema().getFields()) {
     const capnp::DynamicValue::Reader member = value.get(field);
     if (!out.empty()) out += ',';
-    out += quoted(snake(name_of(field))) + ':';
+    out += in_quotes(snake(name_of(field))) + ':';
     out += is_none(field, member) ? "null" : json(member);
   }
   return out;
@@ -198,7 +198,7 @@ std::string_view actor_kind(ActorKind kind) {
   return "unknown";
 }
 
-std::string or_null(const std::string& text) { return text.empty() ? "null" : quoted(text); }
+std::string or_null(const std::string& text) { return text.empty() ? "null" : in_quotes(text); }
 
 }  // namespace
 
@@ -236,15 +236,16 @@ std::string describe(Bytes bytes) {
 
 std::string entry_json(const Entry& entry, EntryIndex index) {
   const Envelope& envelope = entry.envelope;
-  std::string out =
-      fmt::format(R"({{"index":{},"recorded_at":{},"correlation":{},"cause":{},"epoch":{},)",
-                  json(index), quoted(iso_time(envelope.recorded_at)),
-                  envelope.correlation == Uuid{} ? "null" : quoted(uuid_text(envelope.correlation)),
-                  envelope.cause == no_entry ? "null" : json(envelope.cause), envelope.epoch);
-  out += fmt::format(R"("actor":{{"principal":{},"kind":{},"on_behalf_of":{}}},)",
-                     quoted(envelope.actor.principal), quoted(actor_kind(envelope.actor.kind)),
-                     or_null(envelope.actor.on_behalf_of));
-  out += fmt::format(R"("kind":{},"event":{{)", quoted(event_name(entry.event)));
+  std::string out = fmt::format(
+      R"({{"index":{},"recorded_at":{},"correlation":{},"cause":{},"epoch":{},)", json(index),
+      in_quotes(iso_time(envelope.recorded_at)),
+      envelope.correlation == Uuid{} ? "null" : in_quotes(uuid_text(envelope.correlation)),
+      envelope.cause == no_entry ? "null" : json(envelope.cause), envelope.epoch);
+  out +=
+      fmt::format(R"("actor":{{"principal":{},"kind":{},"on_behalf_of":{}}},)",
+                  in_quotes(envelope.actor.principal), in_quotes(actor_kind(envelope.actor.kind)),
+                  or_null(envelope.actor.on_behalf_of));
+  out += fmt::format(R"("kind":{},"event":{{)", in_quotes(event_name(entry.event)));
   with_fields(entry, [&](const capnp::DynamicStruct::Reader& event) { out += json(event); });
   return out + "}}";
 }

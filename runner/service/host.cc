@@ -47,12 +47,18 @@ template <typename T>
 T Host::drive(asio::awaitable<T> work, const Watch& watch) {
   std::optional<T> result;
   const auto loop = executor_->loop();
-  asio::signal_set signals(loop, SIGINT, SIGTERM);
+  asio::signal_set signals(loop);
+  // What whoever started us chose to ignore (nohup, a shell's &) stays ignored.
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction before {};
+    if (::sigaction(number, nullptr, &before) == 0 && before.sa_handler != SIG_IGN)
+      signals.add(number);
+  }
   std::function<void()> wait_signal = [&] {
     signals.async_wait([&](const boost::system::error_code& error, int number) {
       if (error) return;
       if (signal_ != 0)
-        ::_exit(number == SIGTERM ? 143 : 130);  // every acknowledged entry is durable
+        ::_exit(number == SIGINT ? 130 : 143);  // every acknowledged entry is durable
       signal_ = number;
       runner_->stop();
       if (watch.interrupted) watch.interrupted(number);

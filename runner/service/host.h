@@ -16,7 +16,7 @@ namespace daybook {
 struct Watch {
   int tick_ms = 100;
   std::function<void(Runner&)> tick = {};  // while it runs
-  // First SIGINT or SIGTERM: the runner was told to stop. A second one ends the process at once.
+  // First SIGINT, SIGTERM or SIGHUP: the runner was told to stop. A second one ends the process at once.
   std::function<void(int signal)> interrupted = {};
 };
 

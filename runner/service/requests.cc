@@ -345,7 +345,7 @@ asio::awaitable<RequestAnswer> approve(Keeper& keeper, Actor actor, const Json& 
   const std::string approver = read.text("approver"), signature = read.text("signature");
   if (read.fault()) co_return failed(*read.fault());
   auto command = check_approval(keeper.view(), id, approver, signature);
-  if (!command) co_return failed(command.error());
+  if (!command) co_return std::unexpected(std::move(command.error()));
   co_return recorded(keeper, co_await keeper.ask(std::move(actor), std::move(*command)));
 }
 

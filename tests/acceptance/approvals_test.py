@@ -135,9 +135,9 @@ class Story:
         def refused(*words, exits=(3, 4, 6)):
             project.do("approvals", "approve", approval, *words, exits=exits)
 
-        refused("--key", eve, "--as", "eve")
-        refused("--key", eve, "--as", "ana")   # ana's name, eve's key
-        refused("--key", reader, "--as", "rea")  # no approver
+        refused("--key", eve, "--as", "eve", exits=4)
+        refused("--key", eve, "--as", "ana", exits=4)   # ana's name, eve's key
+        refused("--key", reader, "--as", "rea", exits=4)  # no approver
         other = project.write("other.txt", project.do("approvals", "text", approval, "-q").out + "x")
         subprocess.run(["ssh-keygen", "-q", "-Y", "sign", "-n", "daybook", "-f", ana, other], check=True,
                        stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -169,6 +169,20 @@ class ControlTest(Acceptance):
     def test_sigterm_stops_cleanly_and_the_same_command_goes_on(self):
         self.interrupted(signal.SIGTERM, 143)
 
+    def test_a_closed_terminal_stops_cleanly_and_the_same_command_goes_on(self):
+        self.interrupted(signal.SIGHUP, 143)
+
+    def test_a_run_under_nohup_goes_on_when_the_terminal_closes(self):
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what a child inherits
+        try:
+            process = self.start()
+        finally:
+            signal.signal(signal.SIGHUP, before)
+        process.send_signal(signal.SIGHUP)
+        code, out, err = self.end(process)
+        self.assertEqual(code, 0, out + err)
+        self.everything_is_there_once()
+
     def test_a_second_ctrl_c_ends_at_once_and_nothing_is_lost(self):
         process = self.start()
         process.send_signal(signal.SIGINT)

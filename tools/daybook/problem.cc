@@ -29,7 +29,8 @@ constexpr std::array exits = {
     ExitMeaning{Exit::differs, "differs", "--exit-code was given, and there is a difference"},
     ExitMeaning{Exit::internal, "internal", "a fault in daybook itself"},
     ExitMeaning{Exit::interrupted, "interrupted", "stopped by Ctrl-C; the same command resumes"},
-    ExitMeaning{Exit::terminated, "terminated", "stopped by SIGTERM; the same command resumes"},
+    ExitMeaning{Exit::terminated, "terminated",
+                "stopped by SIGTERM or with its terminal; the same command resumes"},
 };
 
 constexpr std::array codes = {

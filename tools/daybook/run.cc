@@ -208,7 +208,7 @@ Outcome report_run(Output& output, Host& host, const RunReport& report, std::int
   if (report.interrupted) {
     output.say(
         fmt::format("stopped  run {} is open; the same command goes on from here", report.run));
-    return host.signal() == SIGTERM ? Exit::terminated : Exit::interrupted;
+    return host.signal() == SIGINT ? Exit::interrupted : Exit::terminated;
   }
   if (report.paused) {
     output.say(fmt::format("paused  run {} is open; daybook resume, and the same command again",
