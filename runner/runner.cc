@@ -467,6 +467,9 @@ asio::awaitable<void> Runner::perform(effect::SettleLoad e) {
   auto settled = co_await blocking(keeper_.executor(), std::move(job));
   if (!settled) {
     last_trouble_[e.slot] = settled.error().detail;
+    // A later keeper of this book holds the fence: what became of the load is for it to say, and
+    // this one has nothing to do any more.
+    if (settled.error().code == "fenced") stop();
     pause_before(e.slot, ++tries_[e.slot]);
     co_return;
   }

@@ -1,6 +1,7 @@
 #include "runner/connect/manifest.h"
 
 #include <array>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -9,7 +10,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int format = 1;
+constexpr std::uint32_t format = 1;
 
 constexpr std::array<std::pair<LoadMode, std::string_view>, 3> modes = {{
     {LoadMode::replace, "replace"},
@@ -21,6 +22,15 @@ constexpr std::array<std::pair<CompensationAction, std::string_view>, 3> actions
     {CompensationAction::remove, "remove"},
     {CompensationAction::flag, "flag"},
 }};
+
+// nlohmann would make a number of any other: 2.9 the second generation, -1 the last entry there is.
+template <typename T>
+T number_at(const Json& json, const char* key) {
+  const Json& found = json.at(key);
+  if (!found.is_number_unsigned() || found.get<std::uint64_t>() > std::numeric_limits<T>::max())
+    throw std::invalid_argument(fmt::format("{} is not a number from 0", key));
+  return static_cast<T>(found.get<std::uint64_t>());
+}
 
 Digest digest_at(const Json& json, const char* key) {
   const auto digest = digest_from_hex(json.at(key).get<std::string>());
@@ -36,7 +46,7 @@ T known(std::optional<T> value, const char* key) {
 
 void expect_kind(const Json& json, std::string_view kind) {
   if (json.at("kind").get<std::string>() != kind) throw std::invalid_argument("wrong kind");
-  if (json.at("format").get<int>() > format) {
+  if (number_at<std::uint32_t>(json, "format") > format) {
     throw std::invalid_argument("written by a newer daybook");
   }
 }
@@ -123,18 +133,18 @@ Result<Manifest> read_manifest(std::string_view text) {
     Manifest m{.origin = json.at("origin").get<std::string>(),
                .pipeline = json.at("pipeline").get<std::string>(),
                .partition = json.at("partition").get<std::string>(),
-               .generation = json.at("generation").get<Generation>(),
-               .replaces = json.at("replaces").get<Generation>(),
+               .generation = number_at<Generation>(json, "generation"),
+               .replaces = number_at<Generation>(json, "replaces"),
                .load_id = digest_at(json, "load_id"),
                .content = digest_at(json, "content"),
-               .rows = json.at("rows").get<std::uint64_t>(),
-               .fence = json.at("fence").get<EntryIndex>(),
+               .rows = number_at<std::uint64_t>(json, "rows"),
+               .fence = number_at<EntryIndex>(json, "fence"),
                .mode = known(load_mode(json.at("mode").get<std::string>()), "mode"),
                .files = {}};
     for (const Json& file : json.at("files")) {
       m.files.push_back({.name = file.at("name").get<std::string>(),
-                         .bytes = file.at("bytes").get<std::uint64_t>(),
-                         .rows = file.at("rows").get<std::uint64_t>(),
+                         .bytes = number_at<std::uint64_t>(file, "bytes"),
+                         .rows = number_at<std::uint64_t>(file, "rows"),
                          .digest = digest_at(file, "sha256")});
     }
     return m;
@@ -149,14 +159,14 @@ Result<Tombstone> read_tombstone(std::string_view text) {
         .origin = json.at("origin").get<std::string>(),
         .pipeline = json.at("pipeline").get<std::string>(),
         .partition = json.at("partition").get<std::string>(),
-        .generation = json.at("generation").get<Generation>(),
-        .restores = json.at("restores").get<Generation>(),
+        .generation = number_at<Generation>(json, "generation"),
+        .restores = number_at<Generation>(json, "restores"),
         .generation_load_id = digest_at(json, "generation_load_id"),
         .load_id = digest_at(json, "load_id"),
         .action = known(compensation_action(json.at("action").get<std::string>()), "action"),
-        .fence = json.at("fence").get<EntryIndex>(),
-        .rows_removed = json.at("rows_removed").get<std::uint64_t>(),
-        .rows_restored = json.at("rows_restored").get<std::uint64_t>()};
+        .fence = number_at<EntryIndex>(json, "fence"),
+        .rows_removed = number_at<std::uint64_t>(json, "rows_removed"),
+        .rows_restored = number_at<std::uint64_t>(json, "rows_restored")};
   });
 }
 

@@ -29,6 +29,7 @@ std::string to_json(const Owner& owner) {
 std::optional<Owner> read_owner(const std::string& text) {
   try {
     const auto json = nlohmann::json::parse(text);
+    if (!json.at("fence").is_number_unsigned()) return std::nullopt;  // -1 would be above them all
     return Owner{.fence = json.at("fence").get<EntryIndex>(),
                  .origin = json.at("origin").get<std::string>(),
                  .pipeline = json.at("pipeline").get<std::string>(),

@@ -44,8 +44,12 @@ class FullDisk(Campaign):
         free = os.statvfs(self.project.path)
         room = free.f_bavail * free.f_frsize - leave
         with open(self.ballast, "ab") as file:
-            if room > 0:
-                os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, room)
+            while room > 0:
+                try:
+                    os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, room)
+                    return
+                except OSError:  # a run has taken some of it meanwhile
+                    room //= 2
 
     def cycle(self):
         self.mutate()

@@ -22,7 +22,6 @@ import time
 
 import campaign
 from campaign import PIPELINE, Campaign
-from feed import PARTITIONS
 from harness import Failed
 
 
@@ -96,15 +95,17 @@ class Pauses(Campaign):
         if self.random.random() < 0.5:
             self.mutate()
         self.project.environment["DAYBOOK_BOOK"] = other
+        copied = self.project.size()
         if not self.taken_over(zombie, point):
             del self.project.environment["DAYBOOK_BOOK"]
             self.other_is_the_book(other)
             return
-        # Sometimes the sources change once more before the first keeper wakes: it must not bring that either. One
-        # that had not planned yet may work on what its successor has not touched, which nobody promises.
-        woken_to_new = point is not None and self.random.random() < 0.6
+        # Sometimes the sources change once more before the first keeper wakes: it must not bring that either, where
+        # its successor has worked. What the successor has not touched is open to it, and nobody promises otherwise.
+        touched = self.partitions_of_attempts(copied)
+        woken_to_new = bool(touched) and self.random.random() < 0.6
         if woken_to_new:
-            self.mutate(PARTITIONS)
+            self.mutate(touched)
         zombie.send_signal(signal.SIGCONT)
         try:
             out, err = zombie.communicate(timeout=180)
@@ -144,6 +145,10 @@ class Pauses(Campaign):
                          f"{out.decode()}\n{err.decode()}")
         self.finish_run()
         return lives
+
+    def partitions_of_attempts(self, since):
+        slots = {entry["event"]["slot"] for entry in self.project.entries("AttemptStarted", since)}
+        return sorted(part for part, item in self.project.state().items() if item["slot"] in slots)
 
     def stopped_run(self, point):
         """A run that stands still; none where it was done before."""

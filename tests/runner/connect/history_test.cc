@@ -87,6 +87,11 @@ TEST(Manifest, RefusesWhatIsNoManifest) {
   std::string newer = good;
   newer.replace(newer.find("\"format\": 1"), 11, "\"format\": 2");
   EXPECT_FALSE(read_manifest(newer));
+  for (const char* number : {"-1", "2.5", "1e30", "4294967297", "\"1\""}) {
+    std::string other = good;
+    other.replace(other.find("\"generation\": 0"), 15, std::string("\"generation\": ") + number);
+    EXPECT_FALSE(read_manifest(other)) << number;
+  }
   EXPECT_TRUE(read_manifest(good));
 }
 
