@@ -88,7 +88,9 @@ std::string proof_readme(const ProvenFacts& facts) {
   if (facts.committed_at == no_entry && !facts.quarantined)
     out += "- That it was loaded: the book did not say so when this was made.\n";
   if (!facts.quarantined && facts.records.empty())
-    out += "- Which source records it was made from: a merge kept it, or a query made it.\n";
+    out +=
+        "- Which source records it was made from: they were left out, a merge kept the row, or a\n"
+        "  query made it.\n";
   if (!facts.quarantined && !facts.records.empty())
     out +=
         "- That the definition makes this row of these records. Who has the inputs shows it by\n"
@@ -110,47 +112,36 @@ std::string proof_prov(const ProvenFacts& facts) {
   const auto id = [](std::string_view kind, const auto& name) {
     return fmt::format("daybook:{}/{}", kind, name);
   };
-  Json prov;
-  prov["prefix"] = {{"daybook", "tag:" + facts.origin + "/"},
-                    {"prov", "http://www.w3.org/ns/prov#"},
-                    {"xsd", "http://www.w3.org/2001/XMLSchema#"}};
   const std::string subject = id(facts.quarantined ? "quarantined" : "row",
                                  fmt::format("{}-{}", facts.staged_at, facts.index));
   const std::string attempt = id("attempt", facts.staged_at),
                     definition = id("definition", hex(facts.definition)),
                     generation = id("generation", facts.committed_at);
-  Json& entities = prov["entity"] = Json::object();
-  Json& it = entities[subject] = Json::object();
-  it["prov:type"] = facts.quarantined ? "daybook:QuarantinedRecord" : "daybook:Row";
-  it["daybook:index"] = facts.index;
-  it["daybook:count"] = facts.count;
+  // Each part on its own: an ordered object moves its members when it grows.
+  Json entities = Json::object(), used = Json::object(), derived = Json::object(),
+       members = Json::object();
+  Json it = {{"prov:type", facts.quarantined ? "daybook:QuarantinedRecord" : "daybook:Row"},
+             {"daybook:index", facts.index},
+             {"daybook:count", facts.count}};
   if (facts.quarantined) it["prov:value"] = facts.line;
   for (const ProvenFacts::Value& value : facts.values)
     it["daybook:column/" + value.column] = value.text ? Json(*value.text) : Json();
+  entities[subject] = std::move(it);
   entities[definition] = {{"prov:type", "prov:Plan"},
                           {"daybook:pipeline", facts.pipeline},
                           {"daybook:version", facts.version}};
-  for (const ProvenFacts::Record& record : facts.records) {
-    const std::string file = id("file", hex(record.file_digest));
-    entities[file] = {{"prov:label", record.file}, {"daybook:records", record.count}};
-    Json& source = entities[id("record", fmt::format("{}-{}", record.input, record.number))] = {
-        {"prov:type", "daybook:Record"}, {"daybook:number", record.number}};
-    if (!record.whole_file) source["prov:value"] = record.text;
-  }
-  prov["activity"][attempt] = {{"prov:endTime", iso_time(facts.staged_time)},
-                               {"daybook:run", uuid_text(facts.run)},
-                               {"daybook:attempt", facts.attempt},
-                               {"daybook:partition", facts.partition},
-                               {"daybook:engine", hex(facts.engine)}};
-  prov["wasGeneratedBy"]["_:made"] = {{"prov:entity", subject}, {"prov:activity", attempt}};
-  prov["used"]["_:plan"] = {{"prov:activity", attempt}, {"prov:entity", definition}};
+  used["_:plan"] = {{"prov:activity", attempt}, {"prov:entity", definition}};
   for (const ProvenFacts::Record& record : facts.records) {
     const std::string place = fmt::format("{}-{}", record.input, record.number);
     const std::string source = id("record", place), file = id("file", hex(record.file_digest));
-    prov["used"]["_:used-" + place] = {{"prov:activity", attempt}, {"prov:entity", source}};
-    prov["wasDerivedFrom"]["_:from-" + place] = {
+    entities[file] = {{"prov:label", record.file}, {"daybook:records", record.count}};
+    Json one = {{"prov:type", "daybook:Record"}, {"daybook:number", record.number}};
+    if (!record.whole_file) one["prov:value"] = record.text;
+    entities[source] = std::move(one);
+    used["_:used-" + place] = {{"prov:activity", attempt}, {"prov:entity", source}};
+    derived["_:from-" + place] = {
         {"prov:generatedEntity", subject}, {"prov:usedEntity", source}, {"prov:activity", attempt}};
-    prov["hadMember"]["_:of-" + place] = {{"prov:collection", file}, {"prov:entity", source}};
+    members["_:of-" + place] = {{"prov:collection", file}, {"prov:entity", source}};
   }
   if (facts.committed_at != no_entry) {
     entities[generation] = {{"prov:type", "prov:Collection"},
@@ -158,8 +149,22 @@ std::string proof_prov(const ProvenFacts& facts) {
                             {"daybook:generation", facts.generation},
                             {"prov:generatedAtTime", iso_time(facts.committed_time)}};
     if (!facts.quarantined)
-      prov["hadMember"]["_:loaded"] = {{"prov:collection", generation}, {"prov:entity", subject}};
+      members["_:loaded"] = {{"prov:collection", generation}, {"prov:entity", subject}};
   }
+  Json prov;
+  prov["prefix"] = {{"daybook", "tag:" + facts.origin + "/"},
+                    {"prov", "http://www.w3.org/ns/prov#"},
+                    {"xsd", "http://www.w3.org/2001/XMLSchema#"}};
+  prov["entity"] = std::move(entities);
+  prov["activity"][attempt] = {{"prov:endTime", iso_time(facts.staged_time)},
+                               {"daybook:run", uuid_text(facts.run)},
+                               {"daybook:attempt", facts.attempt},
+                               {"daybook:partition", facts.partition},
+                               {"daybook:engine", hex(facts.engine)}};
+  prov["wasGeneratedBy"]["_:made"] = {{"prov:entity", subject}, {"prov:activity", attempt}};
+  prov["used"] = std::move(used);
+  if (!derived.empty()) prov["wasDerivedFrom"] = std::move(derived);
+  if (!members.empty()) prov["hadMember"] = std::move(members);
   return dumped(prov);
 }
 

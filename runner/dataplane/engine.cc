@@ -424,6 +424,9 @@ void Engine::tap(duckdb_data_chunk input, duckdb_vector output) {
                      ? run.rows_out + i
                      : static_cast<std::uint64_t>(source.at<std::int64_t>(kept[i]));
   }
+  for (std::size_t i = 0; run.keep_sources && i < kept.size(); ++i) {
+    run.sources.push_back(source.at<std::int64_t>(kept[i]));
+  }
   run.rows_out += kept.size();
   codec_->encode(columns, kept, numbers, *run.batch);
   run.batch->flush(run.leaves);

@@ -40,7 +40,9 @@ struct StageRun {
   std::uint64_t rows_out = 0, rows_to_output = 0;  // before and after the output contract's rules
   std::vector<SetAside> set_aside;
   RuleTally tally;
-  std::vector<Digest> leaves;                           // of the output rows
+  bool keep_sources = false;       // of the output rows, in order
+  std::vector<SourceRow> sources;  // of a merge: -1 - n of new row n, 0 of one that is kept
+  std::vector<Digest> leaves;      // of the output rows
   std::function<void(std::vector<Digest>&)> on_leaves;  // takes them as they come
   std::unique_ptr<LeafBatch> batch;
   bool numbered_by_place = false;       // of a merge: the rows are of no one record

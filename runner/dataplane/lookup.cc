@@ -49,6 +49,7 @@ Staged<void> LookupTable::add(std::vector<std::optional<std::string>> key,
   if (memory_ > memory_max_) return too_large();
   keys_.push_back(std::move(parts));
   rows_.push_back(std::move(values));
+  records_.push_back(file_.records);
   return {};
 }
 

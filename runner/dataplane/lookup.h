@@ -29,6 +29,8 @@ class LookupTable {
     return rows_[static_cast<std::size_t>(row)][taken];
   }
   const InputFile& file() const { return file_; }
+  // Number of the row's record in the file, from 1, header not counted.
+  std::uint64_t record(std::int64_t row) const { return records_[static_cast<std::size_t>(row)]; }
 
  private:
   Staged<void> add(std::vector<std::optional<std::string>> key,
@@ -38,6 +40,7 @@ class LookupTable {
   std::vector<std::vector<std::string>> keys_;  // as the file has them; of the rows in rows_
   std::uint64_t memory_ = 0, memory_max_ = 0;
   std::vector<std::vector<std::optional<std::string>>> rows_;
+  std::vector<std::uint64_t> records_;
   InputFile file_;
 };
 

@@ -22,7 +22,7 @@ Staged<bool> RecordFinder::load() {
 
 Staged<RecordFinder::Found> RecordFinder::find(SourceRow row) {
   Found found;
-  const auto replaced = context_.overlay.find(row);
+  const auto replaced = of_ == Of::source ? context_.overlay.end() : context_.overlay.find(row);
   const RecordRange* range =
       context_.parts == nullptr ? nullptr : context_.parts->find(input_of(row), row_of(row));
   if (range == nullptr || range->oversize) {

@@ -8,9 +8,12 @@ namespace daybook {
 
 class RecordFinder {
  public:
-  explicit RecordFinder(const ReadContext& context) : context_(context) {}
+  // Which bytes of a record that was replaced: what was read, or what stands in the file.
+  enum class Of : std::uint8_t { replacement, source };
+  explicit RecordFinder(const ReadContext& context, Of of = Of::replacement)
+      : context_(context), of_(of) {}
   struct Found {
-    std::string bytes;  // the replacement's, where the record was replaced
+    std::string bytes;
     std::uint64_t offset = 0;
   };
   Staged<Found> find(SourceRow row);
@@ -19,6 +22,7 @@ class RecordFinder {
   Staged<bool> load();
 
   const ReadContext& context_;
+  Of of_;
   const RecordRange* range_ = nullptr;
   std::vector<char> bytes_;
   std::size_t begin_ = 0, usable_ = 0;  // in bytes_

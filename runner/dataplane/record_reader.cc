@@ -74,6 +74,8 @@ void RecordReader::leave(QuarantinedRecord record, Verdict verdict) {
   out_.tally.count(verdict);
   if (verdict.dropped()) {
     ++out_.filtered;
+    record.violations = std::move(verdict.violations);
+    if (out_.on_dropped) out_.on_dropped(record);
     return;
   }
   ++out_.quarantined;

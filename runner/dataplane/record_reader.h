@@ -64,6 +64,7 @@ struct PartRead {
   std::function<void(std::uint32_t input, std::vector<Digest>& leaves)> on_leaves;
   QuarantineWriter* quarantine = nullptr;
   std::function<void(const QuarantinedRecord&)> on_quarantined;  // beside the file; may be empty
+  std::function<void(const QuarantinedRecord&)> on_dropped;      // without a review; may be empty
 };
 
 class RecordReader {

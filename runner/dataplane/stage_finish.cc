@@ -154,6 +154,7 @@ Staged<void> StageJob::finish_quarantine(StageResult& result) {
         leaves.clear();
         batch.flush(leaves);
         tree.append(leaves);
+        if (spools_) spools_->quarantine->append(leaves);
       }
     }
     in.close();
@@ -163,6 +164,7 @@ Staged<void> StageJob::finish_quarantine(StageResult& result) {
   leaves.clear();
   batch.flush(leaves);
   tree.append(leaves);
+  if (spools_) spools_->quarantine->append(leaves);
   if (auto closed = writer.close(); !closed) {
     return std::unexpected(stage_failure(ErrorClass::transient, "io", closed.error().detail));
   }
@@ -201,7 +203,17 @@ Staged<StageRun*> StageJob::open_current_jsonl(const std::vector<std::string>& f
 // The rows of the current generation whose key no new row has, with the new rows, in key order.
 Staged<void> StageJob::merge_current(StageResult& result) {
   std::vector<std::filesystem::path> fresh;
-  for (const PartDone& part : done_) fresh.push_back(part.file);
+  std::string fresh_rows;  // with their numbers, where those are wanted
+  std::uint64_t numbered = 0;
+  for (const PartDone& part : done_) {
+    fresh.push_back(part.file);
+    fresh_rows += fmt::format(
+        "{}SELECT * EXCLUDE (file_row_number), CAST(-1 - file_row_number - {} AS BIGINT) AS "
+        "__from FROM read_parquet({}, file_row_number = true)",
+        fresh_rows.empty() ? "(" : " UNION ALL ", numbered, quote_text(part.file.string()));
+    numbered += part.rows_out;
+  }
+  fresh_rows += ")";
   std::string keys, match, names, old_names;
   for (const std::string& key : pipeline_.sink.key) {
     const std::string name = quote_name(key);
@@ -248,20 +260,21 @@ Staged<void> StageJob::merge_current(StageResult& result) {
   run.numbered_by_place = true;
   run.batch = std::make_unique<LeafBatch>(row_context, request_.salts, merged_row_label);
   const std::string sql = fmt::format(
-      "SELECT {0} FROM (SELECT {0}, daybook_tap(CAST({1} AS BIGINT), CAST({2} AS BIGINT), CAST(0 "
-      "AS "
-      "BIGINT), CAST(0 AS INTEGER){3}, {0}) AS __keep FROM (SELECT * FROM (SELECT {0} FROM {4} "
-      "UNION "
-      "ALL SELECT {0} FROM ({5}) c WHERE NOT EXISTS (SELECT 1 FROM {4} n WHERE {6})) ORDER BY "
-      "{7})) "
-      "WHERE __keep",
+      "SELECT {0} FROM (SELECT {0}, daybook_tap(CAST({1} AS BIGINT), CAST({2} AS BIGINT), __from, "
+      "CAST(0 AS INTEGER){3}, {0}) AS __keep FROM (SELECT * FROM (SELECT {0}, {9} FROM {8} UNION "
+      "ALL SELECT {0}, CAST(0 AS BIGINT) AS __from FROM ({5}) c WHERE NOT EXISTS (SELECT 1 FROM "
+      "{4} n WHERE {6})) ORDER BY {7})) WHERE __keep",
       names, run.id, query_.taps.size() - 1,
       [&] {
         std::string none;
         for (std::size_t i = 0; i < query_.taps.back().extras.size(); ++i) none += ", false";
         return none;
       }(),
-      read_parquet_list(fresh), current, match, keys);
+      read_parquet_list(fresh), current, match, keys,
+      spools_ ? fresh_rows : read_parquet_list(fresh),
+      spools_ ? "__from" : "CAST(0 AS BIGINT) AS __from");
+  run.keep_sources = spools_ != nullptr;
+  if (spools_) spools_->rows = std::make_unique<LeafSpool>(request_.directory / "leaves-merged");
   const auto file = request_.directory / "merged.parquet";
   auto copied = duck_run(database_->main(), copy_to_parquet(sql, file));
   if (!copied) {
@@ -270,6 +283,10 @@ Staged<void> StageJob::merge_current(StageResult& result) {
   }
   row_tree_ = Frontier{};
   row_tree_.append(run.leaves);
+  if (spools_) {
+    spools_->rows->append(run.leaves);
+    spools_->merged = std::move(run.sources);
+  }
   rows_out_ = run.rows_out;
   const bool lost =
       !run.set_aside.empty() || (current_run != nullptr && current_run->read.quarantined != 0);
@@ -355,6 +372,11 @@ Staged<void> StageJob::finish_output(StageResult& result) {
     if (auto asked = ask_gates(*pipeline_.output, output, result.gates); !asked) return asked;
   }
   ask_budget(pipeline_.quarantine_budget_percent, result.counts, result.gates);
+  if (spools_) {
+    std::vector<OutputFileRows> written;
+    for (std::size_t i = 0; i < files.size(); ++i) written.push_back({files[i], rows[i]});
+    if (auto told = tell(result, written); !told) return told;
+  }
 
   if (request_.format != StagedFormat::parquet) {
     const char* name = request_.format == StagedFormat::csv     ? "part-00000.csv"

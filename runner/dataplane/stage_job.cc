@@ -104,6 +104,10 @@ Staged<void> StageJob::open_engine() {
     if (!table) return std::unexpected(table.error());
     lookups_.push_back(std::move(*table));
   }
+  if (request_.lineage != nullptr) {
+    spools_ = std::make_unique<Spools>();
+    restart_spools();
+  }
   whole_ = !steps_stream(pipeline_) || parquet_source() || request_.overlay_only;
   return {};
 }
@@ -312,6 +316,8 @@ Staged<void> StageJob::find_losers() {
 Staged<bool> StageJob::try_part(std::size_t part, bool careful, duckdb_connection connection,
                                 PartDone& done) {
   StageRun& run = whole_ ? begin_whole() : engine_->begin(part, false);
+  run.keep_sources = spools_ != nullptr;
+  if (whole_ && spools_) restart_spools();
   struct Ender {
     Engine& engine;
     StageRun& run;
@@ -326,11 +332,15 @@ Staged<bool> StageJob::try_part(std::size_t part, bool careful, duckdb_connectio
     run.read.leaves.reserve(rows);
     run.leaves.reserve(rows);
   } else {  // nothing grows with the source
-    run.read.on_leaves = [&done](std::uint32_t input, std::vector<Digest>& leaves) {
+    run.read.on_leaves = [this, &done](std::uint32_t input, std::vector<Digest>& leaves) {
+      if (spools_) record_spool(input).append(leaves);
       if (done.record_trees.size() <= input) done.record_trees.resize(input + 1);
       done.record_trees[input].append(leaves);
     };
-    run.on_leaves = [&done](std::vector<Digest>& leaves) { done.row_tree.append(leaves); };
+    run.on_leaves = [this, &done](std::vector<Digest>& leaves) {
+      if (spools_) spools_->rows->append(leaves);
+      done.row_tree.append(leaves);
+    };
   }
   run.quarantine = std::make_unique<QuarantineWriter>(request_.directory /
                                                       fmt::format("set-aside-{:05}.jsonl", part));
@@ -376,6 +386,7 @@ Staged<bool> StageJob::try_part(std::size_t part, bool careful, duckdb_connectio
   done.rows_to_output = run.rows_to_output;
   done.record_leaves = std::move(run.read.leaves);
   done.row_leaves = std::move(run.leaves);
+  done.sources = std::move(run.sources);
   done.tally = std::move(run.tally);
   done.tally.add(run.read.tally);
   if (request_.format == StagedFormat::parquet && run.rows_out != 0) {  // beside the other parts
@@ -499,10 +510,12 @@ void StageJob::add_leaves(std::size_t index, PartDone& part) {
     for (const RecordRange& range : (*planned)->ranges) {
       const auto count = std::min<std::size_t>(range.rows, leaves.size());
       append_by_pieces(record_trees_[range.input], leaves.first(count));
+      if (spools_) record_spool(range.input).append(leaves.first(count));
       leaves = leaves.subspan(count);
     }
   }
   append_by_pieces(row_tree_, part.row_leaves);
+  if (spools_) spools_->rows->append(part.row_leaves);
   part.record_leaves = std::vector<Digest>();  // {} would keep the memory
   part.row_leaves = std::vector<Digest>();
 }
@@ -520,6 +533,10 @@ void StageJob::commit(std::size_t index, PartDone done) {
       add_leaves(committed_, part);
     }
     rows_out_ += part.rows_out;
+    if (spools_) {
+      spools_->sources.insert(spools_->sources.end(), part.sources.begin(), part.sources.end());
+      part.sources = std::vector<SourceRow>();
+    }
     done_.push_back(std::move(part));
     waiting_.erase(next);
     ++committed_;

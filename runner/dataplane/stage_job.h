@@ -10,6 +10,8 @@
 #include "ledger/merkle.h"
 #include "runner/dataplane/engine.h"
 #include "runner/dataplane/inputs.h"
+#include "runner/dataplane/leaf_spool.h"
+#include "runner/dataplane/lineage.h"
 #include "runner/dataplane/stage.h"
 
 namespace daybook {
@@ -25,6 +27,7 @@ class StageJob {
     std::uint64_t read = 0, rows_out = 0, rows_to_output = 0;
     std::uint64_t quarantined = 0, filtered = 0, merged = 0;
     std::vector<Digest> record_leaves, row_leaves;
+    std::vector<SourceRow> sources;  // of the output rows, where lineage is wanted
     // Instead of the leaves, where one part is the whole source.
     std::vector<Frontier> record_trees;
     Frontier row_tree;
@@ -60,6 +63,28 @@ class StageJob {
   std::string source_relation(const StageRun& run) const;
   StepsOptions options_for(const StageRun& run, bool careful, bool taps) const;
   bool parquet_source() const;
+
+  // Lineage: stage_lineage.cc.
+  struct OutputFileRows {
+    std::filesystem::path file;
+    std::uint64_t rows = 0;
+  };
+  void restart_spools();
+  LeafSpool& record_spool(std::uint32_t input);
+  Staged<void> tell(StageResult& result, const std::vector<OutputFileRows>& files);
+  Staged<void> find_outputs(const std::string& rows_relation);
+  Staged<void> tell_outputs(const StageResult& result, const std::string& rows_relation);
+  Staged<void> tell_quarantined(const StageResult& result);
+  Staged<RecordTold> tell_record(const StageResult& result, SourceRow row);
+  using Members = std::map<SourceRow, std::vector<SourceRow>>;
+  Staged<Members> members_of(const std::set<SourceRow>& rows, bool& any);
+  Staged<Members> pairs_of(const std::string& query);
+  Staged<void> tell_steps();
+  Staged<void> tell_steps_of(const StepsQuery& steps,
+                             const std::map<SourceRow, std::vector<RowTold*>>& wanted);
+  Staged<void> tell_rivals(const std::map<SourceRow, std::vector<RowTold*>>& wanted);
+  bool is_waived(SourceRow row) const;
+  static std::string list_of(const std::set<SourceRow>& rows);
   std::string parquet_rows(std::string_view condition) const;
 
   const StageRequest& request_;
@@ -89,6 +114,14 @@ class StageJob {
   Frontier row_tree_;
   std::vector<PartDone> done_;  // without leaves
   std::uint64_t rows_out_ = 0, rows_to_output_ = 0;
+  struct Spools {
+    std::vector<std::unique_ptr<LeafSpool>> records;
+    std::unique_ptr<LeafSpool> rows, quarantine;
+    std::vector<SourceRow> sources;  // of the output rows, in order
+    std::vector<SourceRow> merged;   // of a merge: what became of `sources`
+    std::map<std::size_t, std::vector<std::uint64_t>> found;  // output rows of each wish
+  };
+  std::unique_ptr<Spools> spools_;  // where lineage is wanted
   std::set<std::string> dropping_;  // rules and steps whose rows are gone without a review
 };
 

@@ -22,11 +22,13 @@ class StepsBuilder {
   Staged<StepsQuery> build() {
     if (pipeline_.contract) expression_rules(*pipeline_.contract, false);
     check_names();
+    add_level("");
     for (std::size_t i = 0; i < pipeline_.steps.size() && !failure_; ++i) {
       step_ = fmt::format("step {} {}", i + 1, step_name(pipeline_.steps[i]));
       index_ = i;
       std::visit([this](const auto& step) { add(step); }, pipeline_.steps[i]);
       check_names();
+      add_level(step_);
     }
     if (!failure_) output();
     if (failure_) return std::unexpected(*failure_);
@@ -34,6 +36,11 @@ class StepsBuilder {
   }
 
  private:
+  void add_level(std::string step) {
+    if (!options_.levels) return;
+    query_.levels.push_back({std::move(step), from_, names_, std::move(found_)});
+    found_.clear();
+  }
   std::string data_columns() const {
     std::string text;
     for (const std::string& name : names_) text += (text.empty() ? "" : ", ") + quote_name(name);
@@ -259,6 +266,7 @@ class StepsBuilder {
     }
     from_ = fmt::format("(SELECT {}, {}, __f FROM {})", list, hidden(), from_);
     for (const auto& [theirs, name] : lookup.take) names_.push_back(name);
+    if (options_.levels) found_ = fmt::format("(SELECT __src, __f FROM {})", from_);
     ++lookups_;
     if (lookup.missing == step::Lookup::Missing::null) return;
     leave_where("__f IS NULL",
@@ -475,6 +483,7 @@ class StepsBuilder {
       leave_where(key_pass(pipeline_.sink.key, "__src DESC", fits, code), code);
     }
     query_.columns = columns;
+    add_level("output");
     if (!options_.taps) {
       query_.sql = fmt::format("SELECT {}, __src FROM {} WHERE __s = 0", data_columns(), from_);
       return;
@@ -497,7 +506,7 @@ class StepsBuilder {
   const StepsOptions& options_;
   duckdb_connection connection_;
   StepsQuery query_;
-  std::string from_, step_;
+  std::string from_, step_, found_;
   std::vector<std::string> names_, cast_columns_;
   std::size_t index_ = 0;
   int lookups_ = 0;

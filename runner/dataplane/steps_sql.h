@@ -52,6 +52,15 @@ struct StepsOptions {
   bool careful = false;         // find the rows on which an expression fails
   bool has_waived = false;
   bool taps = true;
+  bool levels = false;
+};
+
+// The relation after a step, of all rows whatever became of them: columns, __src, __s.
+struct StepLevel {
+  std::string step;  // "" before the first
+  std::string relation;
+  std::vector<std::string> columns;
+  std::string found;  // of a lookup: __src and __f, the row of the lookup's table
 };
 
 struct StepsQuery {
@@ -62,6 +71,7 @@ struct StepsQuery {
   std::vector<TapStage> taps;
   std::vector<KeyPass> passes;
   std::vector<LookupKeys> lookups;  // in order of the steps
+  std::vector<StepLevel> levels;    // where asked for: the source, each step, the output
   bool streams = true;              // no step needs all rows at once
 };
 

@@ -61,6 +61,8 @@ constexpr std::pair<std::string_view, Handler> handlers[] = {
     {"legal-hold add", commands::legal_hold_add},
     {"legal-hold list", commands::legal_hold_list},
     {"legal-hold release", commands::legal_hold_release},
+    {"trace", commands::trace},
+    {"prove", commands::prove},
     {"ledger export", commands::ledger_export},
     {"ledger prove", commands::ledger_prove},
     {"ledger key", commands::ledger_key},

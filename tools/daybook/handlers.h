@@ -77,6 +77,8 @@ Outcome erase_withdraw(Invocation&);
 Outcome legal_hold_add(Invocation&);
 Outcome legal_hold_list(Invocation&);
 Outcome legal_hold_release(Invocation&);
+Outcome trace(Invocation&);
+Outcome prove(Invocation&);
 
 Outcome ledger_export(Invocation&);
 Outcome ledger_prove(Invocation&);

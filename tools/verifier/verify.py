@@ -124,9 +124,9 @@ def verify(directory, vkey, origin=None):
         raise Refused(1, min(left), f"is not of a tree of {size} entries")
     return size, root.hex()
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("directory")
+def main(check, about):
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("subject", help="what to verify")
     parser.add_argument("--key", help="verifier key, name+id+base64")
     parser.add_argument("--key-file", help="the same, in a file")
     parser.add_argument("--origin", help="default: the key's name")
@@ -135,15 +135,14 @@ def main():
         if asked.key_file:
             lines = pathlib.Path(asked.key_file).read_text(encoding="utf-8").splitlines()
             asked.key = "".join(line for line in lines if not line.startswith("#"))
-        print("good  {} entries\n  root    sha256:{}".format(*verify(asked.directory, asked.key or "", asked.origin)),
-              flush=True)
+        print("good ", check(asked.subject, asked.key or "", asked.origin), flush=True)
         return 0
     except Refused as refused:
         print(f"REFUSED  {ascii(refused.args[1])}: {refused.args[2]}")
         return refused.args[0]
     except Exception as error:  # whatever it was, it is no proof
-        print(f"verify.py: {ascii(str(error))}", file=sys.stderr)
+        print(f"{parser.prog}: {ascii(str(error))}", file=sys.stderr)
         return 2
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(lambda *asked: "{} entries\n  root    sha256:{}".format(*verify(*asked)), __doc__))

@@ -1,15 +1,14 @@
 #!/usr/bin/env python3
 """A second opinion on the proof of one row, written apart from daybook-verify: the archive byte for byte,
 the signature, every entry under it, the leaves under the roots that the attempt's entry commits to, and the
-definition. README.txt and prov.json are made from these by daybook-verify, and not looked at here.
-Stands beside verify.py; needs Python 3.9 and the openssl command.
+definition. README.txt and prov.json, made from these, are not looked at. Stands beside verify.py.
 Exits 0 good, 1 tampered, 2 unusable input, 3 policy not met."""
 
-import argparse, binascii, pathlib, re, struct, sys  # noqa: E401
+import binascii, os, pathlib, re, struct, sys  # noqa: E401
 
-from verify import Refused, open_checkpoint, parse_vkey, sha256, unbase64
+from verify import Refused, main, open_checkpoint, parse_vkey, sha256, unbase64
 
-RUN, DEFINITION, SLOT, STAGED, INTENDED, COMMITTED, VERIFIED = 8, 6, 15, 19, 27, 28, 30  # entry.capnp
+KINDS = RUN, DEFINITION, SLOT, STAGED, INTENDED, COMMITTED, VERIFIED = 8, 6, 15, 19, 27, 28, 30  # entry.capnp
 
 def refuse(place, why):
     raise Refused(1, place, why)
@@ -25,14 +24,12 @@ def read_zip(data):
         files[name] = data[at + 30 + name_size:at + 30 + name_size + size]
         at += 30 + name_size + size
     for name, content in files.items():
-        header = struct.pack("<5H3I2H", 10, 0, 0, 0, 0x21, binascii.crc32(content), len(content), len(content),
-                             len(name), 0)
+        header = struct.pack("<5H3I2H", 10, 0, 0, 0, 33, binascii.crc32(content), *2 * [len(content)], len(name), 0)
         central += b"PK\1\2\n\0" + header + struct.pack("<3H2I", 0, 0, 0, 0, len(out)) + name.encode()
         out += b"PK\3\4" + header + name.encode() + content
     out += central + b"PK\5\6" + struct.pack("<4x2H2I2x", len(files), len(files), len(central), len(out))
     if out != data:
-        same = next((i for i, pair in enumerate(zip(out, data)) if pair[0] != pair[1]), min(len(out), len(data)))
-        refuse(f"byte {same}", "not what belongs here")
+        refuse(f"byte {len(os.path.commonprefix([out, data]))}", "not what belongs here")
     return files
 
 class Struct:
@@ -57,45 +54,34 @@ class Struct:
 
     def pointer(self, index):
         at = self.data + 8 * self.words + 8 * index
-        return self.target(at) if index < self.pointers and self.word(at) else None
+        return self.target(at) if index < self.pointers and self.word(at) else (0, 0)
 
     def struct(self, index):
-        found = self.pointer(index)
-        return Struct(self.message, found[1], found[0] >> 32 & 0xffff, found[0] >> 48) if found else Struct(b"")
+        pointer, at = self.pointer(index)
+        return Struct(self.message, at, pointer >> 32 & 0xffff, pointer >> 48)
 
     def bytes(self, index):
-        found = self.pointer(index)
-        return self.message[found[1]:found[1] + (found[0] >> 35)] if found else b""
+        pointer, at = self.pointer(index)
+        return self.message[at:at + (pointer >> 35)]
 
     def structs(self, index):
-        found = self.pointer(index)
-        tag = self.word(found[1]) if found else 0
+        pointer, at = self.pointer(index)
+        tag = self.word(at) if pointer else 0
         words, pointers = tag >> 32 & 0xffff, tag >> 48
-        return [Struct(self.message, found[1] + 8 + 8 * i * (words + pointers), words, pointers)
-                for i in range(min(tag >> 2 & 0x3fffffff, len(self.message)) if found else 0)]
+        return [Struct(self.message, at + 8 + 8 * i * (words + pointers), words, pointers)
+                for i in range(min(tag >> 2 & 0x3fffffff, len(self.message)))]
 
-def included(leaf, index, size, path, root):
-    node, last = index, size - 1
-    if index >= size:
-        return False
-    for other in path:
-        if last == 0:
-            return False
-        if node & 1 or node == last:
-            leaf = sha256(b"\1", other, leaf)
-            while node and not node & 1:
-                node, last = node >> 1, last >> 1
-        else:
-            leaf = sha256(b"\1", leaf, other)
-        node, last = node >> 1, last >> 1
-    return last == 0 and leaf == root
+def root_over(leaf, index, size, path):  # RFC 6962, from the top down
+    if size < 2 or index >= size or not path:
+        return leaf if (index, size, len(path)) == (0, 1, 0) else b""
+    split = 1 << (size - 1).bit_length() - 1
+    if index < split:
+        return sha256(b"\1", root_over(leaf, index, split, path[:-1]), path[-1])
+    return sha256(b"\1", path[-1], root_over(leaf, index - split, size - split, path[:-1]))
 
-def hashes(lines, place):
-    return [unbase64(line, 1, place) for line in lines]
-
-def verify(data, vkey, origin=None):
+def verify(path, vkey, origin=None):
     """What is proved, as one line; or Refused."""
-    files = read_zip(data)
+    files = read_zip(pathlib.Path(path).read_bytes())
     left = set(files) - {"README.txt", "prov.json", "checkpoint", "definition.json", "definition.salt"}
     if len(files) - len(left) != 5:
         refuse("archive", "one of the files that every bundle has is missing")
@@ -105,14 +91,14 @@ def verify(data, vkey, origin=None):
         left -= {name, name + ".tlog-proof"}
         head, _, note = files.get(name + ".tlog-proof", b"").partition(b"\n\n")
         lines, index = head.split(b"\n"), int(name[8:])
-        path = hashes(lines[2:], name)
+        path = [unbase64(line, 1, name) for line in lines[2:]]
         if lines[:2] != [b"c2sp.org/tlog-proof@v1", b"index %d" % index] or note != files["checkpoint"] or \
-                not included(sha256(b"\0", files[name]), index, size, path, root):
+                root_over(sha256(b"\0", files[name]), index, size, path) != root:
             refuse(name, "is not the entry at this index under the signed root")
         pointer, start = Struct(files[name]).target(0)
         entry = Struct(files[name], start, pointer >> 32 & 0xffff, pointer >> 48)
         tag = entry.number(22, 2)
-        if tag in events or tag not in (RUN, DEFINITION, SLOT, STAGED, INTENDED, COMMITTED, VERIFIED):
+        if tag in events or tag not in KINDS:
             refuse(name, "does not belong here")
         events[tag] = entry.struct(3)
     run, definition, slot, staged = (events.get(tag) or refuse("entries", "one is missing")
@@ -124,21 +110,18 @@ def verify(data, vkey, origin=None):
                 events[INTENDED].number(at, 4) != staged.number(at, 4) for at in (0, 4, 8))
                 or events[INTENDED].bytes(1) != staged.bytes(5)):
         refuse("entries", "are not of one attempt and one load")
-    registered = definition.struct(2)
-    salt = unbase64(files["definition.salt"].rstrip(b"\n"), 1, "definition.salt")
-    if sha256(salt, files["definition.json"]) != registered.bytes(0):
+    salt = unbase64(files["definition.salt"][:-1], 1, "definition.salt")
+    if sha256(salt, files["definition.json"]) != definition.struct(2).bytes(0):
         refuse("definition.json", "is not what the book registered")
 
     def leaf(name, kind, count, tree_root, index=None):
         left.difference_update((name, name + ".proof"))
-        if name not in files:
-            refuse(name, "is missing")
         proof = re.fullmatch(rb"daybook-leaf-proof@v1\nindex (\d+)\ncount (\d+)\nsalt (.{24})\n((?:.{44}\n)*)",
                              files.get(name + ".proof", b"")) or refuse(name, "has no leaf proof")
-        at, path = int(proof[1]), hashes(proof[4].split(b"\n")[:-1], name)
+        at, path = int(proof[1]), [unbase64(line, 1, name) for line in proof[4].split()]
         context = f"daybook/{kind}/v2".encode().ljust(63, b"\0")
-        hashed = sha256(b"\0", context, unbase64(proof[3], 1, name), files[name])
-        if int(proof[2]) != count or index not in (None, at) or not included(hashed, at, count, path, tree_root):
+        hashed = sha256(b"\0", context, unbase64(proof[3], 1, name), files.get(name, b""))
+        if name not in files or int(proof[2]) != count or index not in (None, at) or root_over(hashed, at, count, path) != tree_root:
             refuse(name, "is not under the root that the attempt committed to")
         return at
 
@@ -151,39 +134,16 @@ def verify(data, vkey, origin=None):
         leaf(name, "record", 1 if whole else inputs[number].number(8, 8), inputs[number].bytes(2),
              0 if whole else row - 1)
     if "row" in files:
-        count = staged.number(16, 8)
-        at = leaf("row", "row", count, staged.bytes(4))
         left.discard("schema")
+        at = leaf("row", "row", count := staged.number(16, 8), staged.bytes(4))
         content = b"daybook/content/v1\0" + staged.bytes(4) + b"%d\n" % count + files.get("schema", b"")
         if sha256(content) != staged.bytes(5):
             refuse("schema", "is not that of the committed content")
     else:
-        count = staged.struct(2).number(16, 8)
-        at = leaf("quarantined", "quarantine", count, staged.bytes(6))
+        at = leaf("quarantined", "quarantine", count := staged.struct(2).number(16, 8), staged.bytes(6))
     if left:
         refuse(min(left), "does not belong here")
     return f"{'output row' if 'row' in files else 'quarantined record'} {at} of {count}"
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("proof")
-    parser.add_argument("--key", help="verifier key, name+id+base64")
-    parser.add_argument("--key-file", help="the same, in a file")
-    parser.add_argument("--origin", help="default: the key's name")
-    asked = parser.parse_args()
-    try:
-        if asked.key_file:
-            lines = pathlib.Path(asked.key_file).read_text(encoding="utf-8").splitlines()
-            asked.key = "".join(line for line in lines if not line.startswith("#"))
-        proved = verify(pathlib.Path(asked.proof).read_bytes(), asked.key or "", asked.origin)
-        print(f"good  {proved}", flush=True)
-        return 0
-    except Refused as refused:
-        print(f"REFUSED  {ascii(refused.args[1])}: {refused.args[2]}")
-        return refused.args[0]
-    except Exception as error:  # whatever it was, it is no proof
-        print(f"verify_row.py: {ascii(str(error))}", file=sys.stderr)
-        return 2
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(verify, __doc__))

@@ -1,4 +1,5 @@
-"""docs/how-to/verify-offline.md: its commands are run as they stand there, on a book of a real run.
+"""docs/how-to/verify-offline.md and prove-a-row.md: their commands are run as they stand there, on a book of a
+real run.
 
 Usage: docs_test.py ROOT DAYBOOK DAYBOOK_VERIFY
 """
@@ -27,7 +28,21 @@ class VerifyOffline(unittest.TestCase):
         made = self.shell("daybook quickstart shop --rows 2000")
         self.assertIn(made.returncode, (0, 1), made.stderr)  # the demo has bad records on purpose
         self.project = os.path.join(folder, "shop")
-        shutil.copy(os.path.join(ROOT, "tools/verifier/verify.py"), self.project)
+        for script in "verify.py", "verify_row.py":
+            shutil.copy(os.path.join(ROOT, "tools/verifier", script), self.project)
+
+    def test_a_row_is_traced_proved_and_checked_as_the_page_says(self):
+        with open(os.path.join(ROOT, "docs/how-to/prove-a-row.md"), encoding="utf-8") as file:
+            blocks = re.findall(r"^```sh\n(.*?)^```$", file.read(), re.M | re.S)
+        self.assertGreaterEqual(len(blocks), 5)
+        said = []
+        for block in blocks:
+            done = self.shell(block)
+            self.assertEqual(done.returncode, 0, block + done.stdout + done.stderr)
+            said.append(done.stdout)
+        self.assertIn("done again: identical", said[0])
+        for told in said[2:5]:
+            self.assertRegex(told, r"good +output row \d+ of \d+")
 
     def test_every_command_does_what_the_page_says(self):
         with open(os.path.join(ROOT, "docs/how-to/verify-offline.md"), encoding="utf-8") as file:
