@@ -12,15 +12,15 @@ using Kind = ColumnType::Kind;
 class Told : public ::testing::Test {
  protected:
   RowWish key(std::string column, std::string value) {
-    RowWish wish;
-    wish.key = {{std::move(column), std::move(value)}};
-    return wish;
+    RowWish one;
+    one.key = {{std::move(column), std::move(value)}};
+    return one;
   }
   RowWish record(std::uint64_t number) {
-    RowWish wish;
-    wish.by = RowWish::By::record;
-    wish.number = number;
-    return wish;
+    RowWish one;
+    one.by = RowWish::By::record;
+    one.number = number;
+    return one;
   }
   StageResult stage(std::vector<RowWish> wishes, bool steps = true) {
     const auto plain = p.stage();
