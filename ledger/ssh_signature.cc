@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -115,8 +116,13 @@ Result<SshPublicKey> parse_ssh_public_key(std::string_view line) {
   return describe(*blob);
 }
 
-Result<SshPublicKey> verify_ssh_signature(std::string_view armored, std::string_view message,
-                                          std::string_view name_space) {
+namespace {
+
+// The digest of what was signed by the name of the hash; empty: not a hash of the format.
+using DigestBy = std::function<Result<std::string>(std::string_view hash)>;
+
+Result<SshPublicKey> verify_armored(std::string_view armored, std::string_view name_space,
+                                    const DigestBy& digest_by) {
   constexpr std::string_view begin = "-----BEGIN SSH SIGNATURE-----\n";
   constexpr std::string_view end = "-----END SSH SIGNATURE-----";
   if (armored.size() > 16'384 || !armored.starts_with(begin))
@@ -157,17 +163,33 @@ Result<SshPublicKey> verify_ssh_signature(std::string_view armored, std::string_
       !signature_reader.at_end())
     return fail(Error::Code::invalid, "the SSH signature is malformed");
 
-  std::string digest;
-  if (*hash == "sha512")
-    digest = sha512(message);
-  else if (*hash == "sha256")
-    digest = sha256_bytes(message);
-  if (digest.empty()) return fail(Error::Code::invalid, "the SSH signature names an unknown hash");
+  if (*hash != "sha512" && *hash != "sha256")
+    return fail(Error::Code::invalid, "the SSH signature names an unknown hash");
+  const auto digest = digest_by(*hash);
+  if (!digest) return std::unexpected(digest.error());
   const std::string covered =
-      std::string(magic) + field(name_space) + field(*reserved) + field(*hash) + field(digest);
+      std::string(magic) + field(name_space) + field(*reserved) + field(*hash) + field(*digest);
   if (!ed25519_verifies(*key, *signature, covered))
     return fail(Error::Code::invalid, "the signature is not over this text");
   return describe(*key_blob);
+}
+
+}  // namespace
+
+Result<SshPublicKey> verify_ssh_signature(std::string_view armored, std::string_view message,
+                                          std::string_view name_space) {
+  return verify_armored(armored, name_space, [&](std::string_view hash) -> Result<std::string> {
+    return hash == "sha512" ? sha512(message) : sha256_bytes(message);
+  });
+}
+
+Result<SshPublicKey> verify_ssh_signature(std::string_view armored, const Digest& message,
+                                          std::string_view name_space) {
+  return verify_armored(armored, name_space, [&](std::string_view hash) -> Result<std::string> {
+    if (hash == "sha256") return std::string(message.begin(), message.end());
+    return fail(Error::Code::unavailable, "it is signed over a {} of the text, which is not here",
+                hash);
+  });
 }
 
 }  // namespace daybook

@@ -22,8 +22,8 @@ constexpr std::size_t findings_kept_per_rule = 10;
 
 class Verifier {
  public:
-  Verifier(const Ledger& ledger, const VerifyProgress& progress)
-      : ledger_(ledger), progress_(progress), head_(ledger.head()) {
+  Verifier(const Ledger& ledger, const VerifyProgress& progress, const PlanText& plans)
+      : ledger_(ledger), progress_(progress), plans_(plans), head_(ledger.head()) {
     report_.size = head_.size;
   }
 
@@ -108,6 +108,7 @@ class Verifier {
     if (!is_canonical(bytes)) found(index, "canonical", "the entry is not in canonical form");
     for (const auto& violation : violations(state_, entry_))
       found(index, violation.rule, violation.detail);
+    check_signature(index);
     if (const auto* checkpoint = std::get_if<CheckpointSigned>(&entry_.event)) {
       Recorded recorded{index, *checkpoint};
       // Nearly always this entry comes right after what it covers.
@@ -116,6 +117,14 @@ class Verifier {
       recorded_.push_back(recorded);
     }
     apply(state_, entry_);
+  }
+
+  void check_signature(EntryIndex index) {
+    using Kind = SignatureVerdict::Kind;
+    const SignatureVerdict verdict = check_signatures(state_, entry_, plans_);
+    if (verdict.kind == Kind::good) ++report_.approvals;
+    if (verdict.kind == Kind::unchecked) ++report_.unchecked;
+    if (verdict.kind == Kind::wrong) found(index, "signature", verdict.detail);
   }
 
   bool check_state_root(const Recorded& recorded, const State* state) {
@@ -222,6 +231,7 @@ class Verifier {
 
   const Ledger& ledger_;
   const VerifyProgress& progress_;
+  const PlanText& plans_;
   const TreeHead head_;
   BookReport report_;
   std::map<std::string, std::uint64_t> by_rule_;
@@ -237,16 +247,22 @@ class Verifier {
 
 }  // namespace
 
-Result<BookReport> verify_book(const Ledger& ledger, const VerifyProgress& progress) {
-  return Verifier(ledger, progress).run();
+Result<BookReport> verify_book(const Ledger& ledger, const VerifyProgress& progress,
+                               const PlanText& plans) {
+  return Verifier(ledger, progress, plans).run();
 }
 
 std::string BookReport::summary() const {
-  if (good())
-    return fmt::format(
+  if (good()) {
+    std::string out = fmt::format(
         "All {} entries are there and in order. Their root is {}; folding them gives the state {}. "
         "{} recorded checkpoints were reached again and {} signatures are good.",
         size, hex(root), hex(state_root), checkpoints, signatures);
+    if (approvals > 0) out += fmt::format(" {} approvals carry good signatures.", approvals);
+    if (unchecked > 0)
+      out += fmt::format(" {} could not be checked: their plans are not here.", unchecked);
+    return out;
+  }
   std::string out = fmt::format("{} findings in {} entries. ", findings_total, size);
   const Finding* first = &findings.front();
   for (const Finding& finding : findings)

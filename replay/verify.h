@@ -9,6 +9,7 @@
 
 #include "ledger/error.h"
 #include "ledger/ledger.h"
+#include "replay/signatures.h"
 #include "statemachine/state.h"
 
 namespace daybook {
@@ -27,6 +28,8 @@ struct BookReport {
   EntryIndex folded = 0;          // entries that could be folded; size unless something is wrong
   std::uint64_t checkpoints = 0;  // recorded in the book, and reached again
   std::uint64_t signatures = 0;   // of kept checkpoints, that are good
+  std::uint64_t approvals = 0;    // whose signatures are good
+  std::uint64_t unchecked = 0;    // approvals of a plan whose text was not at hand
 
   // The earliest finding, and how much before it is still vouched for: the largest checkpoint of at
   // most that many entries whose signature, root and state root are right.
@@ -43,7 +46,8 @@ using VerifyProgress = std::function<void(EntryIndex done, EntryIndex size)>;
 
 // An error only where the world failed and nothing can be said (`io`); whatever is wrong with the
 // book is in the report. Memory grows with the state, not with the ledger. Safe beside an append:
-// it verifies the head it found.
-Result<BookReport> verify_book(const Ledger& ledger, const VerifyProgress& progress = {});
+// it verifies the head it found. `plans` gives the texts that some approvals are over.
+Result<BookReport> verify_book(const Ledger& ledger, const VerifyProgress& progress = {},
+                               const PlanText& plans = {});
 
 }  // namespace daybook

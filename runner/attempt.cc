@@ -160,16 +160,6 @@ std::vector<Column> output_columns(const Pipeline& pipeline) {
   return pipeline.schema.empty() ? std::vector<Column>{} : pipeline.schema.back();
 }
 
-std::string load_approval_text(const State& state, const Slot& slot, const Digest& definition,
-                               const Digest& content, std::uint64_t rows) {
-  return fmt::format(
-      "daybook approval of a load, version 1\n"
-      "book {}\npipeline {}\nsink {}\npartition {}\ngeneration {}\n"
-      "definition sha256:{}\ncontent sha256:{}\nrows {}\n",
-      state.origin, slot.pipeline, slot.sink, slot.partition, next_generation(slot, content),
-      hex(definition), hex(content), rows);
-}
-
 PayloadRef known_copy(const Keeper& keeper, const Digest& source) {
   const auto value = keeper.ledger().get("input/" + hex(source));
   if (!value || value->size() != sizeof(Digest) + sizeof(std::uint64_t)) return {};

@@ -59,10 +59,6 @@ StageAttempt stage_command(const AttemptOutcome& outcome, const Pipeline& pipeli
 // Columns of what the sink receives.
 std::vector<Column> output_columns(const Pipeline& pipeline);
 
-// The exact text a load approval is about; its SHA-256 is what is signed for.
-std::string load_approval_text(const State& state, const Slot& slot, const Digest& definition,
-                               const Digest& content, std::uint64_t rows);
-
 // Where a source with this digest was retained before; length 0 where it was not.
 PayloadRef known_copy(const Keeper& keeper, const Digest& source);
 Result<void> remember_copy(Keeper& keeper, const Digest& source, const PayloadRef& copy);

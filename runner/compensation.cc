@@ -4,7 +4,7 @@
 
 #include "ledger/payload_store.h"
 #include "ledger/ssh_signature.h"
-#include "runner/attempt.h"
+#include "replay/signatures.h"
 #include "runner/definitions.h"
 #include "runner/fence.h"
 

@@ -6,6 +6,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
+#include "replay/signatures.h"
 #include "runner/attempt.h"
 #include "runner/connect/crash_point.h"
 #include "runner/fence.h"

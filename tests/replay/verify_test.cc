@@ -185,6 +185,33 @@ TEST_F(Verify, FindsAMissingNote) {
   EXPECT_THAT(report().findings, finding_at(book.state.size - 1, "checkpoint"));
 }
 
+TEST_F(Verify, ChecksTheSignaturesThatEntriesCarry) {
+  EXPECT_EQ(report().approvals, 1U);
+  EXPECT_EQ(report().unchecked, 0U);
+  const auto plan = SampleBook::digest("plan 1");
+  const Generation current = book.state.find(SlotId{4})->current;
+  book.add(SampleBook::ana(),
+           CompensationProposed{.compensation = CompensationId{1},
+                                .action = CompensationAction::restore_previous,
+                                .steps = {{SlotId{4}, current, current - 1, plan}},
+                                .plan = plan,
+                                .text = {plan, 6},
+                                .approvals = 1,
+                                .reason = ""});
+  book.add(SampleBook::ana(), ApprovalRequested{.approval = ApprovalId{1},
+                                                .subject = ApprovalSubject::compensation,
+                                                .slot = no_slot,
+                                                .compensation = CompensationId{1},
+                                                .digest = plan,
+                                                .needed = 1});
+  // Ben's own signature, of another plan.
+  book.add(SampleBook::ben(),
+           ApprovalGiven{ApprovalId{1}, "ben", SampleBook::bens_key().public_key().fingerprint,
+                         SampleBook::bens_key().sign(SampleBook::digest("plan 2"))});
+  book.append_to(ledger);
+  EXPECT_THAT(report().findings, finding_at(book.state.size - 1, "signature"));
+}
+
 TEST_F(Verify, FindsAnEntryThatIsNone) {
   append(std::vector<std::byte>(16, std::byte{0x2a}));
   append(encode(stamped(RunCancelled{RunId{0}, "x"})));

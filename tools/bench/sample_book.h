@@ -17,6 +17,7 @@
 #include "statemachine/apply.h"
 #include "statemachine/decide.h"
 #include "statemachine/invariants.h"
+#include "tools/bench/ssh_signer.h"
 
 namespace daybook::bench {
 
@@ -28,7 +29,7 @@ class SampleBook {
   SampleBook() {
     add(ana(), BookCreated{key().name, key().verifier().vkey(), 1});
     boot();
-    add(ana(), PrincipalEnrolled{"ben", "ssh-ed25519 AAAA", {"approver"}});
+    add(ana(), PrincipalEnrolled{"ben", bens_key().public_key().line, {"approver"}});
     add(ana(), DefinitionRegistered{DefinitionId{0},
                                     "runways",
                                     3,
@@ -83,7 +84,8 @@ class SampleBook {
                                  .compensation = id,
                                  .digest = plan,
                                  .needed = 1});
-    add(ben(), ApprovalGiven{approval, "ben", "SHA256:abc", "-----BEGIN SSH SIGNATURE-----"});
+    add(ben(),
+        ApprovalGiven{approval, "ben", bens_key().public_key().fingerprint, bens_key().sign(plan)});
     add(ana(), CompensationStarted{id});
     add(itself(), CompensationIntended{id, 0});
     add(itself(), CompensationCommitted{.compensation = id,
@@ -108,6 +110,9 @@ class SampleBook {
   static Actor ana() { return {"ana", ActorKind::human, ""}; }
   static Actor ben() { return {"ben", ActorKind::human, ""}; }
   static Actor itself() { return {"daybook", ActorKind::system, ""}; }
+
+  // What ben approves with.
+  static SshSigner bens_key() { return SshSigner(9); }
 
   static Digest digest(std::string_view text) { return sha256(bytes_of(text)); }
 

@@ -63,7 +63,10 @@ std::expected<std::string, Problem> sign_with_ssh_key(const std::string& key,
         Problem{.message = fmt::format("no temporary folder: {}", std::strerror(errno))});
   const std::string file = (folder.path / "text").string();
   if (const auto written = new_file(file, text); !written) return std::unexpected(written.error());
-  const std::string options[] = {"ssh-keygen", "-Y", "sign", "-n", "daybook", "-f", key, file};
+  // Over SHA-256: then the digest in the book is enough to check the signature again, and an
+  // auditor without the plan's text can.
+  const std::string options[] = {"ssh-keygen", "-Y",      "sign", "-O", "hashalg=sha256",
+                                 "-n",         "daybook", "-f",   key,  file};
   std::vector<char*> arguments;
   for (const std::string& option : options) arguments.push_back(const_cast<char*>(option.c_str()));
   arguments.push_back(nullptr);

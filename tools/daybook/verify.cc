@@ -1,5 +1,6 @@
 #include "replay/verify.h"
 
+#include "runner/keeper.h"
 #include "tools/daybook/book_files.h"
 #include "tools/daybook/book_reader.h"
 #include "tools/daybook/progress.h"
@@ -14,14 +15,22 @@ Outcome verify(Invocation& in) {
   const auto ledger = open_ledger(*paths, *config);
   if (!ledger) return std::unexpected(ledger.error());
   CountProgress progress(in.output, "verify", "entries");
-  auto report =
-      verify_book(**ledger, [&](EntryIndex done, EntryIndex size) { progress.show(done, size); });
+  const auto payloads = open_payloads(*paths);
+  if (!payloads) return std::unexpected(payloads.error());
+  // What was erased is not there to be checked against; that is no fault of the book.
+  const auto plan = [&](const PayloadRef& text) -> Result<std::string> {
+    auto kept = payloads->get(as_address(text));
+    if (!kept) return fail(Error::Code::not_found, "{}", kept.error().detail);
+    return kept;
+  };
+  auto report = verify_book(
+      **ledger, [&](EntryIndex done, EntryIndex size) { progress.show(done, size); }, plan);
   progress.clear();
   if (!report) return std::unexpected(problem_of(report.error()));
   CountProgress reading(in.output, "verify", "payloads");
-  const auto files = check_book_files(
-      *paths, *config, **ledger,
-      [&](std::uint64_t done, std::uint64_t all) { reading.show(done, all); });
+  const auto files =
+      check_book_files(*paths, *config, **ledger,
+                       [&](std::uint64_t done, std::uint64_t all) { reading.show(done, all); });
   reading.clear();
   if (!files) return std::unexpected(problem_of(files.error()));
   report->findings.insert(report->findings.end(), files->findings.begin(), files->findings.end());
@@ -35,6 +44,8 @@ Outcome verify(Invocation& in) {
                              {"folded", report->folded},
                              {"checkpoints", report->checkpoints},
                              {"signatures", report->signatures},
+                             {"approvals", report->approvals},
+                             {"approvals_unchecked", report->unchecked},
                              {"payloads", files->payloads},
                              {"erased", files->erased},
                              {"trustworthy", report->trustworthy},
@@ -47,11 +58,18 @@ Outcome verify(Invocation& in) {
                                           : in.output.style(Style::bad, "NOT GOOD");
   document.text = fmt::format(
       "{}  {} entries · {} checkpoints · {} signatures · {} payloads{}\n"
-      "  root   sha256:{}\n  state  sha256:{}\n{}",
+      "  root   sha256:{}\n  state  sha256:{}\n",
       mark, grouped(report->size), grouped(report->checkpoints), grouped(report->signatures),
       grouped(files->payloads),
       files->erased == 0 ? "" : fmt::format(" · {} erased", grouped(files->erased)),
-      hex(report->root), hex(report->state_root), report->good() ? "" : "\n");
+      hex(report->root), hex(report->state_root));
+  if (report->approvals + report->unchecked > 0)
+    document.text += fmt::format("  also   {} signed approvals{}\n", grouped(report->approvals),
+                                 report->unchecked == 0
+                                     ? ""
+                                     : fmt::format(" · {} more not checked: their plans are gone",
+                                                   grouped(report->unchecked)));
+  if (!report->good()) document.text += "\n";
   if (!report->good()) document.text += report->summary() + "\n";
   for (const Finding& finding : report->findings) {
     document.json["findings"].push_back(

@@ -2,6 +2,7 @@
 
 #include "ledger/codec/event_codec.h"
 #include "ledger/tiles.h"
+#include "replay/signatures.h"
 #include "replay/state_bytes.h"
 #include "statemachine/apply.h"
 #include "statemachine/invariants.h"
@@ -22,6 +23,10 @@ void BookCheck::add(std::uint64_t index, Bytes bytes) {
   if (!is_canonical(bytes)) return refuse(index, "the entry is not in canonical form");
   for (const auto& violation : violations(state_, entry_))
     return refuse(index, fmt::format("{}: {}", violation.rule, violation.detail));
+  const SignatureVerdict carried = check_signatures(state_, entry_);
+  if (carried.kind == SignatureVerdict::Kind::wrong) return refuse(index, carried.detail);
+  if (carried.kind == SignatureVerdict::Kind::good) ++signatures_;
+  if (carried.kind == SignatureVerdict::Kind::unchecked) ++unchecked_;
   if (const auto* recorded = std::get_if<CheckpointSigned>(&entry_.event))
     check_recorded(index, *recorded);
   if (!fault_) apply(state_, entry_);
@@ -69,6 +74,8 @@ void BookCheck::finish(Judgement& judgement, std::string_view log_vkey) {
   judgement.folded = true;
   judgement.state_root = state_root(state_);
   judgement.state_roots = reached_;
+  judgement.signatures = signatures_;
+  judgement.unchecked = unchecked_;
 }
 
 }  // namespace daybook

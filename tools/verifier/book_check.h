@@ -39,6 +39,7 @@ class BookCheck {
   ReadAgain read_again_;
   std::optional<Fault> fault_;
   std::uint64_t reached_ = 0;  // recorded states
+  std::uint64_t signatures_ = 0, unchecked_ = 0;
   Entry entry_;
   State state_;
   State trailing_;  // for checkpoints that were recorded later than what they cover

@@ -69,7 +69,11 @@ std::string Judgement::text() const {
   if (folded)
     out += fmt::format("  state   sha256:{} · {} recorded states reached again\n", hex(state_root),
                        state_roots);
-  else if (said == Verdict::good && subject == "export")
+  if (folded && signatures + unchecked > 0)
+    out += fmt::format(
+        "  people  {} signed approvals{}\n", signatures,
+        unchecked == 0 ? "" : fmt::format(" · {} more take the plan's text to check", unchecked));
+  if (!folded && said == Verdict::good && subject == "export")
     out += "  state   not folded: entries were taken as opaque bytes\n";
   if (said == Verdict::good) return out;
   for (const Fault& fault : faults_)
@@ -95,6 +99,8 @@ std::string Judgement::json() const {
     out["bytes"] = bytes;
     out["state_root"] = folded ? Json(hex(state_root)) : Json();
     out["state_roots"] = state_roots;
+    out["approvals"] = signatures;
+    out["approvals_unchecked"] = unchecked;
   }
   out["first"] = first() == nullptr ? Json() : json_of(first_);
   out["faults"] = Json::array();

@@ -33,6 +33,7 @@ class Judgement {
   std::string origin;   // as signed; empty until a signature was good
   TreeHead head;        // as signed
   std::vector<std::string> signed_by;
+  std::string log_key;  // vkey of the log's key that signed
 
   // Of an export.
   std::uint64_t files = 0;        // read and compared
@@ -40,6 +41,8 @@ class Judgement {
   bool folded = false;            // every entry was decoded and applied
   Digest state_root{};            // of the fold
   std::uint64_t state_roots = 0;  // recorded in the book, and reached again
+  std::uint64_t signatures = 0;   // of approvals, that are good
+  std::uint64_t unchecked = 0;    // approvals that only their plan's text can show
 
   // Of a proof.
   std::uint64_t index = 0;

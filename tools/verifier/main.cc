@@ -135,6 +135,8 @@ Result<Asked> read_arguments(std::span<char*> words) {
     log = from_file->log;
     quorum = from_file->quorum;
     asked.policy.witnesses = from_file->witnesses;
+    asked.policy.rule = from_file->rule;
+    asked.policy.other_logs = from_file->other_logs;
   }
   if (!log) return wrong("a verification needs a key: --key, --key-file or --policy");
   if (asked.proof && asked.entry_file.empty()) return wrong("a proof needs --entry");

@@ -1,12 +1,11 @@
 // Whose signatures count, as a file: https://c2sp.org/tlog-policy.
 //
-//   log <vkey> [url]                        one
+//   log <vkey> [url]                        one or more: keys that count alike
 //   witness <name> <vkey> [url]
-//   group <name> all|any|<k> <member>...    of witnesses
-//   quorum <witness or group>|none          one
+//   group <name> all|any|<k> <member>...    of witnesses and groups, each defined above and used
+//   once quorum <witness or group>|none          one
 //
-// Lines that begin with # and empty lines are skipped. Groups of groups are not supported: they are
-// refused, never weakened.
+// `#` begins a comment.
 #pragma once
 
 #include <string_view>
@@ -15,6 +14,7 @@
 
 namespace daybook {
 
+// `invalid` names the line.
 Result<TrustPolicy> parse_policy(std::string_view text);
 
 }  // namespace daybook

@@ -3,6 +3,17 @@
 #include <algorithm>
 
 namespace daybook {
+namespace {
+
+bool met(const Quorum& rule, const std::vector<VerifiedSignature>& good) {
+  if (rule.witness)
+    return std::ranges::find(good, *rule.witness, &VerifiedSignature::by) != good.end();
+  const auto there =
+      std::ranges::count_if(rule.of, [&](const Quorum& one) { return met(one, good); });
+  return static_cast<std::size_t>(there) >= rule.needed;
+}
+
+}  // namespace
 
 bool open_signed(std::string_view bytes, const TrustPolicy& policy, std::string_view path,
                  Judgement& judgement) {
@@ -13,21 +24,24 @@ bool open_signed(std::string_view bytes, const TrustPolicy& policy, std::string_
   const auto note = parse_note(bytes);
   if (!note) return refuse(Verdict::tampered, note.error().detail);
 
-  std::vector<NoteVerifier> known = policy.witnesses;
-  known.push_back(policy.log);
   const auto signed_line = [&](const NoteVerifier& by) {
     return std::ranges::any_of(note->signatures, [&](const NoteSignature& line) {
       return line.name == by.name && line.key_id == by.id();
     });
   };
-  if (!signed_line(policy.log))
+  std::vector<NoteVerifier> logs = {policy.log};
+  logs.insert(logs.end(), policy.other_logs.begin(), policy.other_logs.end());
+  const auto log = std::ranges::find_if(logs, signed_line);
+  if (log == logs.end())
     return refuse(Verdict::unmet, fmt::format("is not signed by {}", policy.log.vkey()));
+  std::vector<NoteVerifier> known = policy.witnesses;
+  known.push_back(*log);
   const auto good = verify_note(*note, known);
   if (!good) return refuse(Verdict::tampered, good.error().detail);
 
   const auto checkpoint = parse_checkpoint(note->text);
   if (!checkpoint) return refuse(Verdict::tampered, checkpoint.error().detail);
-  const std::string& origin = policy.origin.empty() ? policy.log.name : policy.origin;
+  const std::string& origin = policy.origin.empty() ? log->name : policy.origin;
   if (checkpoint->origin != origin)
     return refuse(Verdict::unmet,
                   fmt::format("is a checkpoint of {}, not of {}", checkpoint->origin, origin));
@@ -36,17 +50,24 @@ bool open_signed(std::string_view bytes, const TrustPolicy& policy, std::string_
   std::size_t witnessed = 0;
   for (const NoteVerifier& by : known) {
     if (std::ranges::find(*good, by, &VerifiedSignature::by) == good->end()) continue;
-    if (by != policy.log) ++witnessed;
+    if (by != *log) ++witnessed;
     names.push_back(by.name);
   }
   if (witnessed < policy.quorum)
     return refuse(Verdict::unmet, fmt::format("carries {} of the {} cosignatures asked for",
                                               witnessed, policy.quorum));
+  if (!met(policy.rule, *good))
+    return refuse(
+        Verdict::unmet,
+        fmt::format("carries the cosignatures of {} known witnesses, and they are not the "
+                    "quorum of the policy",
+                    witnessed));
   judgement.origin = checkpoint->origin;
+  judgement.log_key = log->vkey();
   judgement.head = checkpoint->head;
-  judgement.signed_by = {policy.log.name};
+  judgement.signed_by = {log->name};
   for (std::string& name : names)
-    if (name != policy.log.name) judgement.signed_by.push_back(std::move(name));
+    if (name != log->name) judgement.signed_by.push_back(std::move(name));
   return true;
 }
 

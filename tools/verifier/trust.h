@@ -1,6 +1,7 @@
 // Whose signatures count, and whether a checkpoint carries them.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,11 +11,21 @@
 
 namespace daybook {
 
+// A witness, or `needed` of what is listed: the groups of https://c2sp.org/tlog-policy. As it
+// stands, nothing is needed.
+struct Quorum {
+  std::optional<NoteVerifier> witness;
+  std::size_t needed = 0;
+  std::vector<Quorum> of;
+};
+
 struct TrustPolicy {
   NoteVerifier log;
   std::string origin;                   // empty: the key's name
   std::vector<NoteVerifier> witnesses;  // of whose cosignatures `quorum` must be there
   std::size_t quorum = 0;
+  Quorum rule = {};                           // must hold, too
+  std::vector<NoteVerifier> other_logs = {};  // keys that count as much as `log`
 };
 
 // The head that `note` vouches for under the policy, told to `judgement`; or false, with the fault.

@@ -44,11 +44,11 @@ class ExportCheck {
               }),
         folding_(entries == Entries::fold) {}
 
-  void run(const TrustPolicy& policy) {
+  void run() {
     bool whole = true;
     while (whole && tree_.size() < size_) whole = add_bundle();
     if (whole) compare_open_tiles();
-    conclude(whole, policy);
+    conclude(whole);
     check_names();
   }
 
@@ -117,7 +117,7 @@ class ExportCheck {
     if (differences_.size() < differences_max) differences_.push_back({level, entry(offset), path});
   }
 
-  void conclude(bool whole, const TrustPolicy& policy) {
+  void conclude(bool whole) {
     const bool reached = whole && tree_.root() == judgement_.head.root;
     const bool leaf = std::ranges::find(differences_, 0U, &Difference::level) != differences_.end();
     for (const Difference& d : differences_) {
@@ -138,7 +138,7 @@ class ExportCheck {
                         fmt::format("signs root {} of {} entries; theirs is {}",
                                     hex(judgement_.head.root), size_, hex(tree_.root()))});
     // What entries tell that nobody signed is of no interest.
-    if (reached && folding_) book_.finish(judgement_, policy.log.vkey());
+    if (reached && folding_) book_.finish(judgement_, judgement_.log_key);
   }
 
   unsigned width_at(std::uint64_t index) const {
@@ -272,7 +272,7 @@ Judgement verify_export(const std::string& path, const TrustPolicy& policy, Entr
   }
   if (open_signed(*note, policy, "checkpoint", judgement)) {
     ++judgement.files;
-    ExportCheck(*directory, entries, judgement).run(policy);
+    ExportCheck(*directory, entries, judgement).run();
   }
   return judgement;
 }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "ledger/merkle.h"
 #include "tests/tools/verifier/exported_books.h"
 
 namespace daybook {
@@ -58,6 +59,66 @@ TEST(Proof, IsReadStrictly) {
   other.seed[0] ^= 1;
   EXPECT_EQ(verify_proof(good, bytes_of("event 100"), {other.verifier(), "", {}, 0}).verdict(),
             Verdict::unmet);
+}
+
+// Each is a shape that verifiers elsewhere took for a proof.
+TEST(Proof, IsNotFooledByDegenerateOnes) {
+  MemoryLedger ledger;
+  grow_events(ledger, 257);
+  const TrustPolicy policy{vector_key().verifier(), "", {}, 0};
+  const auto proof = [&](std::uint64_t index, std::vector<Digest> path, std::string_view note) {
+    std::string text = fmt::format("c2sp.org/tlog-proof@v1\nindex {}\n", index);
+    for (const Digest& hash : path) text += base64(std::as_bytes(std::span(hash))) + "\n";
+    return text + "\n" + std::string(note);
+  };
+  const auto verdict = [&](std::uint64_t index, std::vector<Digest> path, std::string_view note,
+                           std::string_view entry) {
+    return verify_proof(proof(index, std::move(path), note), bytes_of(entry), policy).verdict();
+  };
+  const std::string note = *ledger.get(checkpoint_key(257));
+  const auto path = must(ledger.inclusion_proof(100, 257));
+  ASSERT_EQ(verdict(100, path, note, "event 100"), Verdict::good);
+
+  auto shorter = path, longer = path, repeated = path;
+  shorter.pop_back();
+  longer.push_back(path.back());
+  repeated.front() = hash_leaf(bytes_of("event 100"));
+  for (const auto& wrong :
+       {std::vector<Digest>{}, shorter, longer, repeated, std::vector<Digest>(63, path.front())})
+    EXPECT_EQ(verdict(100, wrong, note, "event 100"), Verdict::tampered);
+  for (const std::uint64_t index : {0UL, 99UL, 257UL, 356UL, (1UL << 63) - 1})
+    EXPECT_EQ(verdict(index, path, note, "event 100"), Verdict::tampered) << index;
+  // An inner node is no entry, and nothing is in a tree of nothing.
+  const Digest root = ledger.head().root;
+  const std::string_view raw(reinterpret_cast<const char*>(root.data()), root.size());
+  EXPECT_EQ(verdict(0, {}, note, raw), Verdict::tampered);
+  MemoryLedger empty;
+  grow_events(empty, 0);
+  EXPECT_EQ(verdict(0, {}, *empty.get(checkpoint_key(0)), "event 0"), Verdict::tampered);
+  EXPECT_EQ(verdict(0, {}, *empty.get(checkpoint_key(0)), ""), Verdict::tampered);
+  // A tree of one has a proof without hashes, of that one entry.
+  MemoryLedger one;
+  grow_events(one, 1);
+  EXPECT_EQ(verdict(0, {}, *one.get(checkpoint_key(1)), "event 0"), Verdict::good);
+  EXPECT_EQ(verdict(0, {}, *one.get(checkpoint_key(1)), "event 1"), Verdict::tampered);
+  EXPECT_EQ(verdict(0, path, *one.get(checkpoint_key(1)), "event 0"), Verdict::tampered);
+}
+
+// Others may sign, too: lines of unknown keys say nothing.
+TEST(Proof, IgnoresSignaturesOfUnknownKeys) {
+  MemoryLedger ledger;
+  grow_events(ledger, 3);
+  const TrustPolicy policy{vector_key().verifier(), "", {}, 0};
+  Note note = must(parse_note(*ledger.get(checkpoint_key(3))));
+  NoteSigner other{"other.example/log", NoteKeyKind::note, {}};
+  note.signatures.insert(note.signatures.begin(), must(sign_note(other, note.text)));
+  note.signatures.push_back({"other.example/kind", 7, std::string(100, 'x')});
+  must(ledger.put(checkpoint_key(3), bytes_of(format_note(note))));
+  const std::string proof = must(export_proof(ledger, 1));
+  EXPECT_EQ(verify_proof(proof, bytes_of("event 1"), policy).verdict(), Verdict::good);
+  EXPECT_EQ(verify_proof(proof, bytes_of("event 1"), {other.verifier(), "", {}, 0}).verdict(),
+            Verdict::unmet)
+      << "its signature is good, and the checkpoint is not of its name";
 }
 
 }  // namespace
