@@ -41,6 +41,12 @@ class HowTo(unittest.TestCase):
         self.assertRegex(said[2], r"good .* erased")
         self.assertIn("legal hold 0", said[4])
 
+    def test_evidence_for_an_audit(self):
+        said = self.follow("evidence-for-an-audit.md")
+        self.assertRegex(said[0], r"wrote \d+ entries in \d+ files to run-0.zip")
+        self.assertRegex(said[2], r"^good  evidence about run 0 of orders")
+        self.assertIn("report.html", said[3])
+
 
 if __name__ == "__main__":
     main()

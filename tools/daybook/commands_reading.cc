@@ -95,14 +95,43 @@ std::vector<CommandSpec> of_reading() {
                   .value = "MIB",
                   .help = "what the query may keep while it works (default 512)",
                   .form = Form::number}},
-       .examples = {{"daybook sql \"select pipeline, sum(rows) from loads where current group by 1\"",
-                     "rows that stand, by pipeline"},
-                    {"daybook sql \"select entry, actor, sentence from entries where actor_kind = "
-                     "'human'\" -o csv",
-                     "what people did"},
-                    {"daybook sql --tables", "what can be asked"}},
+       .examples =
+           {{"daybook sql \"select pipeline, sum(rows) from loads where current group by 1\"",
+             "rows that stand, by pipeline"},
+            {"daybook sql \"select entry, actor, sentence from entries where actor_kind = "
+             "'human'\" -o csv",
+             "what people did"},
+            {"daybook sql --tables", "what can be asked"}},
        .exits = {Exit::invalid, Exit::not_found, Exit::integrity},
        .reads_book = true},
+      {.path = "evidence",
+       .summary = "hand over a part of the book, for others to check",
+       .text =
+           "Writes one archive with the entries of a run, of a compensation or of a range, the "
+           "proof that they are under the signed head, checkpoints, definitions and contracts, "
+           "approvals with their signatures, erasure receipts, the list of what was quarantined, "
+           "and a page for people. daybook-verify checks it without the book.\n\n"
+           "Entries hold no personal data. The bytes of quarantined records are left out unless "
+           "--with-records asks for them. Signed with the book's key, so it is made where that is.",
+       .arguments = {{.name = "FILE", .help = "the archive, a new file", .form = Form::path}},
+       .flags = {{.name = "run", .value = "RUN", .help = "about this run", .form = Form::run},
+                 {.name = "compensation",
+                  .value = "N",
+                  .help = "about this compensation",
+                  .form = Form::number},
+                 {.name = "from",
+                  .value = "MOMENT",
+                  .help = "every entry from this one, or this time, on",
+                  .form = Form::point},
+                 {.name = "to",
+                  .value = "MOMENT",
+                  .help = "up to this one, or this time",
+                  .form = Form::point},
+                 {.name = "with-records", .help = "the bytes of quarantined records, too"}},
+       .examples = {{"daybook evidence run-0.zip --run 0", "one run"},
+                    {"daybook evidence q1.zip --from 2026-01-01 --to 2026-03-31T23:59:59Z",
+                     "a quarter"}},
+       .exits = {Exit::invalid, Exit::not_found, Exit::conflict, Exit::integrity}},
       {.path = "verify",
        .summary = "check the whole book",
        .text = "Re-reads every entry, recomputes every hash and the tree, folds the state again, "

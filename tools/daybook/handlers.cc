@@ -70,6 +70,7 @@ constexpr std::pair<std::string_view, Handler> handlers[] = {
     {"log", commands::log},
     {"explain", commands::explain},
     {"sql", commands::sql},
+    {"evidence", commands::evidence},
     {"verify", commands::verify},
     {"doctor", commands::doctor},
     {"completion", commands::completion},

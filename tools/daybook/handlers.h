@@ -88,6 +88,7 @@ Outcome state(Invocation&);
 Outcome log(Invocation&);
 Outcome explain(Invocation&);
 Outcome sql(Invocation&);
+Outcome evidence(Invocation&);
 Outcome verify(Invocation&);
 Outcome doctor(Invocation&);
 Outcome completion(Invocation&);

@@ -51,7 +51,7 @@ std::string Judgement::text() const {
   const Verdict said = verdict();
   std::string out;
   if (said == Verdict::good) {
-    out = subject == "row" ? fmt::format("good  {}\n", printable(proven))
+    out = subject == "row" || subject == "evidence" ? fmt::format("good  {}\n", printable(proven))
           : subject == "proof"
               ? fmt::format("good  entry {} is one of the {} entries signed\n", index, head.size)
               : fmt::format("good  {} entries · {} files · every byte accounted for\n", head.size,
@@ -94,6 +94,11 @@ std::string Judgement::json() const {
   if (subject == "proof" || subject == "row") {
     out["index"] = index;
     if (subject == "row") out["proven"] = proven;
+  } else if (subject == "evidence") {
+    out["about"] = proven;
+    out["files"] = files;
+    out["entries"] = entries;
+    out["signatures"] = signatures;
   } else {
     out["files"] = files;
     out["bytes"] = bytes;

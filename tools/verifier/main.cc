@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "replay/stored_zip.h"
+#include "tools/verifier/evidence_archive.h"
 #include "tools/verifier/export_directory.h"
 #include "tools/verifier/policy.h"
 #include "tools/verifier/proof.h"
@@ -21,11 +22,11 @@ namespace {
 
 constexpr std::string_view usage =
     R"(daybook-verify DIR  --key VKEY | --key-file FILE  [options]
-daybook-verify proof.zip  --key VKEY | --key-file FILE | --policy FILE  [options]
+daybook-verify proof.zip | evidence.zip  --key VKEY | --key-file FILE | --policy FILE  [options]
 daybook-verify proof FILE.tlog-proof --entry FILE  --key VKEY | --key-file FILE  [options]
 
-Verifies an exported book, the proof of one row or the proof of one entry, offline.
-Writes nothing. A folder is a book, a file whose name ends in .zip the proof of a row.
+Verifies an exported book, the proof of one row, evidence, or the proof of one entry, offline.
+Writes nothing. A folder is a book, a file whose name ends in .zip the proof of a row or evidence.
 
   --key VKEY        the log's verifier key, name+id+base64
   --key-file FILE   the same, in a file (lines that begin with # are skipped)
@@ -152,9 +153,13 @@ Result<Asked> read_arguments(std::span<char*> words) {
 // Above what a bundle may have, so that a longer one is refused for its size.
 constexpr std::size_t bundle_bytes_max = stored_bytes_max + 1;
 
-Judgement judge_row(const Asked& asked) {
+Judgement judge_archive(const Asked& asked) {
   const auto archive = read_named_file(asked.subject, bundle_bytes_max);
-  if (archive) return verify_row_proof(*archive, asked.policy);
+  if (archive) {
+    const auto files = read_stored_zip(*archive);
+    if (files && looks_like_evidence(*files)) return verify_evidence(*files, asked.policy);
+    return verify_row_proof(*archive, asked.policy);
+  }
   Judgement judgement;
   judgement.subject = "row";
   judgement.found({Verdict::unusable, no_index, "", archive.error().detail});
@@ -162,7 +167,7 @@ Judgement judge_row(const Asked& asked) {
 }
 
 Judgement judge(const Asked& asked) {
-  if (!asked.proof && asked.subject.ends_with(".zip")) return judge_row(asked);
+  if (!asked.proof && asked.subject.ends_with(".zip")) return judge_archive(asked);
   if (!asked.proof) return verify_export(asked.subject, asked.policy, asked.entries);
   const auto proof = read_named_file(asked.subject, 2'000'000);
   const auto entry = read_named_file(asked.entry_file, entry_bytes_max);

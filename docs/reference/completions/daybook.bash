@@ -9,7 +9,7 @@ _daybook() {
   esac
   (( COMP_CWORD == 1 )) && path=
   case $prev in
-    --anchor|--book|--file|--key|--signature|--subjects) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --anchor|--book|--file|--key|--keys-file|--signature|--subjects|--to) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --color) COMPREPLY=($(compgen -W 'auto always never' -- "$cur")); return ;;
     --error-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
     --only) COMPREPLY=($(compgen -W 'quarantine inputs' -- "$cur")); return ;;
@@ -20,7 +20,7 @@ _daybook() {
     -o) COMPREPLY=($(compgen -W 'text wide json jsonl csv' -- "$cur")); return ;;
   esac
   case $path in
-    '') words='quickstart init check plan run rerun runs pause resume cancel reconcile hold quarantine compensate approvals principals erase legal-hold ledger state log explain sql verify doctor completion help version' ;;
+    '') words='quickstart init check plan run rerun runs pause resume cancel reconcile hold quarantine compensate approvals principals erase legal-hold ledger trace prove state log explain sql evidence verify doctor completion help version' ;;
     'runs') words='list show' ;;
     'hold') words='list load discard' ;;
     'quarantine') words='list groups show amend release discard export import partitions release-partition' ;;
@@ -81,10 +81,13 @@ _daybook() {
     'ledger export') words='--book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
     'ledger prove') words='--book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
     'ledger key') words='--book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'trace') words='--partition --generation --history --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'prove') words='--partition --generation --to --without-source --keys-file --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'state') words='--pipeline --phase --gaps --summary --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'log') words='--from --limit --kind --partition --pipeline --run --follow --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'explain') words='--pipeline --all --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'sql') words='--tables --limit --memory --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'evidence') words='--run --compensation --from --to --with-records --book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
     'verify') words='--book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'doctor') words='--book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'completion') words='--book --output --fields --time --quiet --color --error-format --yes --no-input --help bash zsh fish' ;;

@@ -19,10 +19,13 @@ complete -c daybook -n __fish_use_subcommand -a principals -d 'who may sign'
 complete -c daybook -n __fish_use_subcommand -a erase -d 'make what the book keeps of records and inputs unreadable'
 complete -c daybook -n __fish_use_subcommand -a legal-hold -d 'what may not be erased'
 complete -c daybook -n __fish_use_subcommand -a ledger -d 'the book for those who check it elsewhere'
+complete -c daybook -n __fish_use_subcommand -a trace -d 'tell the story of one row'
+complete -c daybook -n __fish_use_subcommand -a prove -d 'write a proof of one row that others check offline'
 complete -c daybook -n __fish_use_subcommand -a state -d 'where every partition stands'
 complete -c daybook -n __fish_use_subcommand -a log -d 'the entries of the book'
 complete -c daybook -n __fish_use_subcommand -a explain -d 'why a partition is where it is, entry by entry'
 complete -c daybook -n __fish_use_subcommand -a sql -d 'ask the book in SQL'
+complete -c daybook -n __fish_use_subcommand -a evidence -d 'hand over a part of the book, for others to check'
 complete -c daybook -n __fish_use_subcommand -a verify -d 'check the whole book'
 complete -c daybook -n __fish_use_subcommand -a doctor -d 'check the machine and the book'\''s folder'
 complete -c daybook -n __fish_use_subcommand -a completion -d 'print completions for a shell'
@@ -225,6 +228,15 @@ complete -c daybook -n '__fish_seen_subcommand_from legal-hold; and __fish_seen_
 complete -c daybook -n '__fish_seen_subcommand_from legal-hold; and __fish_seen_subcommand_from list' -l as-of -d 'the book as it was after this many entries, or at this time' -x
 complete -c daybook -n '__fish_seen_subcommand_from legal-hold; and __fish_seen_subcommand_from release' -l reason -d 'why; kept in the book' -x
 complete -c daybook -n '__fish_seen_subcommand_from legal-hold; and __fish_seen_subcommand_from release' -l dry-run -d 'say what would be done, and do nothing'
+complete -c daybook -n '__fish_seen_subcommand_from trace' -l partition -d 'look in this partition alone; otherwise newest first until it is found' -x
+complete -c daybook -n '__fish_seen_subcommand_from trace' -l generation -d 'as this generation had it (default: the current one)' -x
+complete -c daybook -n '__fish_seen_subcommand_from trace' -l history -d 'every earlier generation of the partition, too'
+complete -c daybook -n '__fish_seen_subcommand_from trace' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from prove' -l partition -d 'look in this partition alone; otherwise newest first until it is found' -x
+complete -c daybook -n '__fish_seen_subcommand_from prove' -l generation -d 'as this generation had it (default: the current one)' -x
+complete -c daybook -n '__fish_seen_subcommand_from prove' -l to -s o -d 'the archive to write (default proof.zip); a folder for several keys' -r -F
+complete -c daybook -n '__fish_seen_subcommand_from prove' -l without-source -d 'leave out the source records: they hold what the steps mask'
+complete -c daybook -n '__fish_seen_subcommand_from prove' -l keys-file -d 'more keys, one a line' -r -F
 complete -c daybook -n '__fish_seen_subcommand_from state' -l pipeline -d 'only of this pipeline' -x
 complete -c daybook -n '__fish_seen_subcommand_from state' -l phase -d 'only those in this phase, as the text names it: "verified", "held" …' -x
 complete -c daybook -n '__fish_seen_subcommand_from state' -l gaps -d 'only what is expected and not there'
@@ -245,3 +257,8 @@ complete -c daybook -n '__fish_seen_subcommand_from sql' -l tables -d 'the table
 complete -c daybook -n '__fish_seen_subcommand_from sql' -l limit -d 'at most so many rows (default 1000 as text, all in other forms; 0: all)' -x
 complete -c daybook -n '__fish_seen_subcommand_from sql' -l memory -d 'what the query may keep while it works (default 512)' -x
 complete -c daybook -n '__fish_seen_subcommand_from sql' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from evidence' -l run -d 'about this run' -x
+complete -c daybook -n '__fish_seen_subcommand_from evidence' -l compensation -d 'about this compensation' -x
+complete -c daybook -n '__fish_seen_subcommand_from evidence' -l from -d 'every entry from this one, or this time, on' -x
+complete -c daybook -n '__fish_seen_subcommand_from evidence' -l to -d 'up to this one, or this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from evidence' -l with-records -d 'the bytes of quarantined records, too'
