@@ -46,6 +46,7 @@ constexpr DiagnosticCode all_codes[] = {
     code::bad_partition,
     code::unsupported,
     code::no_contract,
+    code::bad_schedule,
     code::partition_value,
     code::too_many_partitions,
     code::missing_lookup,

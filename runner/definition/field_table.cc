@@ -149,7 +149,10 @@ class Checker {
     const YamlNode& node = entry.value;
     if (field.form == Form::any) return;
     const bool empty_text = field.form == Form::text && !node.plain;
-    if (node.is_null() && !empty_text) {
+    // Where `null` is one of the words to choose from, it is that word, with or without quotes.
+    const bool word = field.form == Form::choice && node.is_null() &&
+                      std::ranges::count(choices_of(field), node.text) != 0;
+    if (node.is_null() && !empty_text && !word) {
       if (!field.required || only)
         report_.error(code::bad_value, entry.key.range, fmt::format("{} has no value", field.name),
                       "", "remove the key, or give it a value");
@@ -256,6 +259,12 @@ std::optional<std::string> text_at(const YamlNode& node, std::string_view key) {
 
 std::string text_or(const YamlNode& node, std::string_view key, std::string_view otherwise) {
   return text_at(node, key).value_or(std::string(otherwise));
+}
+
+std::string word_or(const YamlNode& node, std::string_view key, std::string_view otherwise) {
+  const YamlNode* found = node.find(key);
+  return found == nullptr || !found->is_scalar() || found->text.empty() ? std::string(otherwise)
+                                                                        : found->text;
 }
 
 std::optional<bool> boolean_at(const YamlNode& node, std::string_view key) {

@@ -11,7 +11,9 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <set>
 
+#include "ledger/digest.h"
 #include "runner/definition/expression.h"
 #include "runner/definition/field_table.h"
 #include "runner/definition/identifier.h"
@@ -155,6 +157,14 @@ class Finder {
     fault(code::no_input, fmt::format("{} can not be read: {}", excerpt(path), why),
           "every file the path matches must be readable, so that none is passed over in silence");
   }
+  std::string_view key_name() const {
+    switch (pipeline_.partition.type) {
+      case Partitioning::Type::date: return "a date (yyyy-mm-dd)";
+      case Partitioning::Type::integer: return "a whole number";
+      case Partitioning::Type::string: break;
+    }
+    return "a partition key (1 to 128 of A-Z a-z 0-9 . _ = + -)";
+  }
   std::optional<std::vector<std::string>> names_in(const std::string& folder);
   void walk(const std::string& folder, std::size_t part, const std::optional<std::string>& value);
   void take(const std::string& path, const std::string& key);
@@ -164,6 +174,8 @@ class Finder {
   Diagnostics& diagnostics_;
   std::vector<std::string> parts_;
   std::map<std::string, std::vector<std::string>> found_;  // by key
+  std::map<std::string, std::string> faults_;              // of keys
+  std::set<std::string> missing_;                          // lookup files, told once
   std::size_t entries_ = 0;
   bool failed_ = false;
 };
@@ -220,12 +232,17 @@ void Finder::walk(const std::string& folder, std::size_t part,
 }
 
 void Finder::take(const std::string& path, const std::string& key) {
-  if (key != "all" && !is_partition_value(key, pipeline_.partition.type))
-    return fault(code::partition_value,
-                 fmt::format("\"{}\" in {} is not a partition key of the declared type",
-                             excerpt(key), excerpt(path)),
-                 "rename it, or choose another type for the partition");
-  found_[key].push_back(pipeline_.project + "/" + path);
+  if (key != "all" && !is_partition_value(key, pipeline_.partition.type)) {
+    // A folder that is no partition is its own fault: the others are worked on.
+    const std::string name =
+        is_partition_key(key) ? key : "x-" + hex(sha256(bytes_of(key))).substr(0, 16);
+    faults_.emplace(name, fmt::format("\"{}\" in {} is not {}: rename it, or choose another type "
+                                      "for the partition",
+                                      excerpt(key), excerpt(path), key_name()));
+    found_[name].push_back(pipeline_.project + "/" + path);
+  } else {
+    found_[key].push_back(pipeline_.project + "/" + path);
+  }
   if (found_.size() > partitions_max)
     fault(code::too_many_partitions,
           fmt::format("there are more than {} partitions", partitions_max));
@@ -236,9 +253,13 @@ void Finder::lookups(PartitionInput& input) {
     const auto* lookup = std::get_if<step::Lookup>(&step);
     if (lookup == nullptr) continue;
     const std::string path = filled(lookup->from.path, input.placeholders);
-    if (!is_project_file(pipeline_.project, path))
-      fault(code::missing_lookup,
-            fmt::format("the lookup file {} of partition {} is missing", excerpt(path), input.key));
+    if (!is_project_file(pipeline_.project, path)) {
+      if (path != lookup->from.path) {
+        input.fault = fmt::format("the lookup file {} is missing", excerpt(path));
+      } else if (missing_.insert(path).second) {
+        fault(code::missing_lookup, fmt::format("the lookup file {} is missing", excerpt(path)));
+      }
+    }
     input.lookup_files.push_back(pipeline_.project + "/" + path);
   }
 }
@@ -264,14 +285,18 @@ std::optional<std::vector<PartitionInput>> Finder::files(const FileSource& sourc
     input.files = std::move(paths);
     if (pipeline_.partition.by == Partitioning::By::path)
       input.placeholders[pipeline_.partition.name] = key;
-    lookups(input);
+    if (const auto fault = faults_.find(key); fault != faults_.end())
+      input.fault = fault->second;
+    else
+      lookups(input);
     inputs.push_back(std::move(input));
   }
   // Numbers in the order of numbers; dates and texts are in order already.
   if (pipeline_.partition.by == Partitioning::By::path &&
       pipeline_.partition.type == Partitioning::Type::integer)
-    std::ranges::stable_sort(
-        inputs, {}, [](const PartitionInput& i) { return whole_number(i.key).value_or(0); });
+    std::ranges::stable_sort(inputs, {}, [](const PartitionInput& i) {
+      return i.fault.empty() ? whole_number(i.key).value_or(0) : INT64_MAX;
+    });
   if (failed_) return std::nullopt;
   return inputs;
 }

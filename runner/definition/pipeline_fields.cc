@@ -280,7 +280,9 @@ constexpr ObjectTable approvals_table{"approvals", "How many people must agree."
 constexpr Field quarantine_fields[] = {
     {.name = "budget",
      .form = percent,
-     .meaning = "above this share of set-aside records the partition is held",
+     .meaning =
+         "above this share of set-aside records the partition is held; without it, when none "
+         "of its records is left (see below)",
      .example = "5%"}};
 constexpr ObjectTable quarantine_table{"quarantine", "Records that break a rule.",
                                        quarantine_fields};

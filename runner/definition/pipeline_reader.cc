@@ -12,6 +12,7 @@
 #include "runner/definition/pipeline_fields.h"
 #include "runner/definition/pipeline_steps.h"
 #include "runner/definition/project_path.h"
+#include "runner/definition/schedule_text.h"
 #include "runner/definition/sql_lexer.h"
 #include "runner/definition/suggestion.h"
 
@@ -212,9 +213,10 @@ class PipelineReader {
                       "unit belongs to a partition by column");
     } else {
       if (!placeholders.empty())
-        report_.error(code::bad_partition, at_key(*node, "by").range,
-                      fmt::format("\"{}\" is not a placeholder of the path", excerpt(p.name)),
-                      "unknown placeholder", suggest(p.name, placeholders, "placeholders"));
+        return report_.error(
+            code::bad_partition, at_key(*node, "by").range,
+            fmt::format("\"{}\" is not a placeholder of the path", excerpt(p.name)),
+            "unknown placeholder", suggest(p.name, placeholders, "placeholders"));
       column_partition(*node, p);
     }
     for (const YamlNode& key : at_key(*node, "expected").items) {
@@ -446,13 +448,29 @@ class PipelineReader {
       pipeline_.quarantine_budget_percent = budget;
     }
     pipeline_.allow_empty = boolean_at(root_, "allow_empty").value_or(false);
-    if (const YamlNode* schedule = object_at(root_, "schedule"))
+    if (const YamlNode* schedule = object_at(root_, "schedule")) {
       pipeline_.schedule = Schedule{.cron = text_or(*schedule, "cron", ""),
                                     .timezone = text_or(*schedule, "timezone", ""),
                                     .avoid = texts_at(*schedule, "avoid"),
                                     .catch_up = text_or(*schedule, "catch_up", "all")};
+      schedule_texts(*schedule);
+    }
     if (const auto memory = text_at(root_, "memory"))
       pipeline_.memory_limit_bytes = byte_size(*memory).value_or(0);
+  }
+
+  void schedule_texts(const YamlNode& schedule) {
+    const auto told = [&](const YamlNode& node, const std::optional<ScheduleFault>& fault) {
+      if (fault)
+        report_.error(code::bad_schedule, range_in_file(report_.text(), node, fault->at),
+                      fault->message, "", fault->hint);
+    };
+    if (const YamlNode& cron = at_key(schedule, "cron"); cron.is_scalar() && !cron.is_null())
+      told(cron, cron_fault(cron.text));
+    if (const YamlNode& zone = at_key(schedule, "timezone"); zone.is_scalar() && !zone.is_null())
+      told(zone, timezone_fault(zone.text));
+    for (const YamlNode& window : at_key(schedule, "avoid").items)
+      if (window.is_scalar()) told(window, avoid_fault(window.text));
   }
 
   void digest() {

@@ -7,6 +7,7 @@
 #include "runner/definition/expression_functions.h"
 #include "runner/definition/pipeline.h"
 #include "runner/definition/pipeline_fields.h"
+#include "runner/definition/reference_page.h"
 
 namespace daybook {
 
@@ -55,6 +56,8 @@ Json field_schema(const Field& field) {
     case Form::character: schema = {{"type", "string"}, {"minLength", 1}, {"maxLength", 1}}; break;
     case Form::choice:
       schema = {{"enum", choices_of(field)}, {"default", choices_of(field)[0]}};
+      // The word without quotes.
+      if (std::ranges::count(choices_of(field), "null") != 0) schema["enum"].push_back(nullptr);
       break;
     case Form::names: schema = name_list; break;
     case Form::texts: schema = {{"type", "array"}, {"items", scalar}}; break;
@@ -134,7 +137,11 @@ std::string pipeline_json_schema() {
 }
 
 std::string pipeline_reference_markdown() {
-  std::string out = "# The pipeline file\n\nGenerated from the table the reader uses.\n";
+  std::string out =
+      "# The pipeline file\n\n<!-- made by `daybook __generate`; edit "
+      "runner/definition/pipeline_fields.cc -->\n\nOne YAML file, `*.pipeline.yaml`. "
+      "`daybook check` names every fault of it with its place "
+      "([list](diagnostics.md)).\n";
   std::set<const ObjectTable*> seen;
   const std::function<void(const ObjectTable&)> section = [&](const ObjectTable& table) {
     if (!seen.insert(&table).second) return;
@@ -159,6 +166,38 @@ std::string pipeline_reference_markdown() {
   for (const SqlFunction& function : functions())
     out += fmt::format("| `{}`{} | {} |\n", function.name, function.aggregate ? " (aggregate)" : "",
                        function.meaning);
+  out += R"(
+## What is not loaded
+
+- A **record** that breaks a rule is set aside with its bytes, its place and every rule it breaks. So is
+  one for which a step can not compute a value, computes a number that is none (a division by zero, an
+  overflow), or makes a text longer than 1 MiB: the rule is then the step, such as `step 2 derive`.
+- Without `quarantine: {budget: …}` a **partition** is held for a decision when records of it were set
+  aside and none is left: a file with another separator, or of another feed, does not silently empty what
+  stands in the target. Records that a filter left out do not count. `budget: 100%` allows it.
+- Partitions of a **column** may be as small as one record. Without a budget such a partition is held when
+  no record of the *whole source* keeps the contract's rules, or when 100 records or more of it were set
+  aside and none is left. `unkeyed`, where records go whose key can not be read, is held in the first case
+  only.
+- A **file or folder** whose name is no partition key of the declared type is a partition that fails by
+  itself; the others are loaded.
+
+## Who may read what is loaded
+
+Files below the sink's path get the mode 0644, folders 0755, less the umask of who runs daybook: with the
+usual 022 everybody may read them, with 077 nobody else. The book itself (`.daybook`) is private whatever
+the umask is.
+
+## Limits
+
+| what | limit |
+|---|---|
+| this file | 1 MiB, 32 levels, 50,000 nodes |
+| a record; a field; a text that a step makes | 8 MiB; 1 MiB; 1 MiB |
+| columns of a source | 4,096 |
+| levels of an expression | 64 |
+| partitions of a run | 10,000 |
+)";
   return out;
 }
 

@@ -65,8 +65,10 @@ class StepReader {
                                               ExpressionScope::Use use = ExpressionScope::Use::row,
                                               std::span<const std::string> group = {});
   Expression kept(const YamlNode& node, const CheckedExpression& checked) const {
-    return {
-        .sql = checked.sql, .columns = checked.columns, .span = report_.text().span(node.range)};
+    return {.sql = checked.sql,
+            .columns = checked.columns,
+            .span = report_.text().span(node.range),
+            .growth = checked.growth};
   }
   std::optional<Expression> condition(const YamlNode& node);
   std::optional<ColumnType> stored(const YamlNode& node, const CheckedExpression& checked);
@@ -237,7 +239,7 @@ std::optional<Step> StepReader::lookup(const YamlNode& node) {
       l.take.emplace_back(item.text, item.text);
     }
   }
-  const std::string missing = text_or(node, "missing", "quarantine");
+  const std::string missing = word_or(node, "missing", "quarantine");
   l.missing = missing == "null"   ? step::Lookup::Missing::null
               : missing == "fail" ? step::Lookup::Missing::fail
                                   : step::Lookup::Missing::quarantine;
@@ -273,7 +275,7 @@ std::optional<Step> StepReader::aggregate(const YamlNode& node) {
 std::optional<Step> StepReader::mask(const YamlNode& node) {
   step::Mask m;
   m.columns = known_columns(node, "columns");
-  const std::string method = text_or(node, "method", "redact");
+  const std::string method = word_or(node, "method", "redact");
   m.method = method == "hash"      ? step::Mask::Method::hash
              : method == "partial" ? step::Mask::Method::partial
              : method == "null"    ? step::Mask::Method::null

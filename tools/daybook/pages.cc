@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "replay/book_tables.h"
+#include "runner/definition/diagnostic_codes.h"
+#include "runner/definition/reference_page.h"
 #include "tools/daybook/problem.h"
 
 namespace daybook {
@@ -182,7 +184,18 @@ std::string problem_page() {
       "| code | meaning |\n|---|---|\n";
   for (const ProblemCode& code : problem_codes())
     out += fmt::format("| {} | {} |\n", code.id, code.meaning);
-  return out + "\nCodes from DB-2000 on are faults in definitions.\n";
+  return out + "\nCodes from DB-2000 on are [faults in definitions](diagnostics.md).\n";
+}
+
+std::string diagnostics_page() {
+  std::string out =
+      "# Faults in definitions\n\n<!-- made by `daybook __generate`; edit "
+      "runner/definition/diagnostic_codes.h -->\n\nWhat `daybook check` can say about a pipeline "
+      "or "
+      "a contract. A code never changes its meaning.\n\n| code | meaning |\n|---|---|\n";
+  for (const DiagnosticCode& code : diagnostic_codes())
+    out += fmt::format("| {} | {} |\n", code.id, cell(code.meaning));
+  return out;
 }
 
 std::string book_page() {
@@ -212,6 +225,8 @@ std::map<std::string, std::string> reference_pages() {
   pages["exit-codes.md"] = exit_page();
   pages["problems.md"] = problem_page();
   pages["book-tables.md"] = book_page();
+  pages["pipeline.md"] = pipeline_reference_markdown();
+  pages["diagnostics.md"] = diagnostics_page();
   pages["environment.md"] =
       "# Environment\n\n<!-- made by `daybook __generate`; edit tools/daybook/help.cc "
       "-->\n\n```\n" +

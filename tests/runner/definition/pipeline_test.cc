@@ -1,5 +1,6 @@
 #include "runner/definition/pipeline.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include <fstream>
 
 #include "runner/definition/pipeline_fields.h"
+#include "runner/definition/reference_page.h"
 
 namespace daybook {
 namespace {
@@ -155,6 +157,60 @@ TEST(Pipeline, NamesAreIdentifiers) {
       read(project, with("steps:\n  - derive: {\"x; y\": \"1\"}\n")).has(code::bad_identifier));
 }
 
+TEST(Pipeline, NullIsAWordWhereItIsOneToChoose) {
+  const Project project;
+  const Read r = read(project, with("steps:\n  - mask: {columns: [name], method: null}\n"
+                                    "  - mask: {columns: [name], method: \"null\"}\n"));
+  ASSERT_TRUE(r.pipeline) << r.all();
+  for (const Step& step : r.pipeline->steps)
+    EXPECT_EQ(std::get<step::Mask>(step).method, step::Mask::Method::null);
+  for (const char* nothing : {"~", "", "nul"})
+    EXPECT_FALSE(read(project, with(fmt::format(
+                                   "steps:\n  - mask: {{columns: [name], method: {}}}\n", nothing)))
+                     .pipeline)
+        << nothing;
+}
+
+TEST(Pipeline, SchedulesAskForWhatThereIs) {
+  const Project project;
+  const auto told = [&](const std::string& cron, const std::string& zone,
+                        const std::string& avoid = "mon-fri 09:00-17:00") {
+    const Read r = read(
+        project, with(fmt::format("schedule: {{cron: \"{}\", timezone: {}, avoid: [\"{}\"]}}\n",
+                                  cron, zone, avoid)));
+    return r.pipeline ? std::string() : r.all();
+  };
+  for (const char* cron :
+       {"0 6 * * *", "*/15 8-18/2 1,15 jan-mar MON-FRI", "0 0 29 2 *", "5 4 L * *", "0 9 * * 5#2",
+        "0 9 * * friL", "@daily", "0 0 31 2 1", "59 23 31 12 7"})
+    EXPECT_EQ(told(cron, "Europe/Berlin"), "") << cron;
+  for (const auto& [cron, said] : std::vector<std::pair<std::string, std::string>>{
+           {"60 6 * * *", "\"60\" is no minute"},
+           {"0 24 * * *", "\"24\" is no hour"},
+           {"0 0 0 * *", "\"0\" is no day"},
+           {"0 0 31 2,4 *", "none of these months has a day 31"},
+           {"0 0 * 13 *", "\"13\" is no month"},
+           {"0 0 * * 8", "\"8\" is no weekday"},
+           {"0 0 * * fri-mon", "ends before it begins"},
+           {"*/0 0 * * *", "does not step by"},
+           {"0 0 * *", "five fields, and this has 4"},
+           {"0 0 0 * * *", "there are no seconds"},
+           {"1,,2 0 * * *", "empty place"},
+           {"@dayly", "did you mean \"@daily\"?"},
+           {"0 6 * * * ; rm -rf /", "five fields"}})
+    EXPECT_THAT(told(cron, "UTC"), HasSubstr(said)) << cron;
+  EXPECT_THAT(told("0 6 * * *", "Europe/Berlni"), HasSubstr("did you mean \"Europe/Berlin\"?"));
+  for (const char* zone : {"CEST+25", "../../etc/passwd", "Mars/Base", "'Europe/Berlin '"})
+    EXPECT_THAT(told("0 6 * * *", zone), HasSubstr("is not the name of a time zone")) << zone;
+  for (const char* avoid : {"22:00-06:00", "sat,sun 00:00-24:00"})
+    EXPECT_EQ(told("0 6 * * *", "UTC", avoid), "") << avoid;
+  for (const char* avoid : {"", "mon-fri", "mon-fri 9-17", "mon 10:00-10:00", "mon 25:00-26:00",
+                            "holidays 09:00-17:00", "mon fri 09:00-17:00"})
+    EXPECT_THAT(told("0 6 * * *", "UTC", avoid), HasSubstr("DB-2045")) << avoid;
+  // The place is that of the part.
+  EXPECT_THAT(told("0 24 * * *", "UTC"), HasSubstr("p.pipeline.yaml:6:21"));
+}
+
 TEST(Pipeline, SecretsStandInConnectionsAlone) {
   const Project project;
   EXPECT_TRUE(read(project, with("owner: secret://env/X\n")).has(code::bad_secret));
@@ -281,9 +337,34 @@ TEST(Partitions, AreFoundByThePlaceholderOfThePath) {
   ASSERT_EQ(inputs->at(0).files.size(), 2u);
   EXPECT_THAT(inputs->at(0).files[0], testing::EndsWith("feed/2024-01-01/a.csv"));
   EXPECT_EQ(inputs->at(0).placeholders.at("day"), "2024-01-01");
-  project.write("feed/2024-02-30/a.csv", "x\n");
-  EXPECT_FALSE(find_partitions(*r.pipeline, diagnostics));
-  EXPECT_EQ(diagnostics.at(0).code, code::partition_value.id);
+}
+
+TEST(Partitions, WhatIsNoPartitionIsItsOwnFault) {
+  const Project project;
+  for (const char* day : {"2024-01-01", "2024-02-30", "old stuff", "tmp"})
+    project.write(std::string("feed/") + day + "/a.csv", "x\n");
+  const Read r = read(project, with("", "feed/{day}/*.csv"));
+  ASSERT_TRUE(r.pipeline) << r.all();
+  Diagnostics diagnostics;
+  const auto inputs = find_partitions(*r.pipeline, diagnostics);
+  ASSERT_TRUE(inputs);
+  ASSERT_EQ(inputs->size(), 4u);
+  EXPECT_EQ(inputs->at(0).fault, "");
+  EXPECT_THAT(inputs->at(1).fault,
+              HasSubstr("\"2024-02-30\" in feed/2024-02-30/a.csv is not a date"));
+  EXPECT_EQ(inputs->at(2).key, "tmp");
+  EXPECT_THAT(inputs->at(2).fault, HasSubstr("\"tmp\" in feed/tmp/a.csv is not a date"));
+  EXPECT_THAT(inputs->at(3).key, testing::StartsWith("x-"));
+  EXPECT_THAT(inputs->at(3).fault, HasSubstr("\"old stuff\" in feed/old stuff/a.csv"));
+}
+
+TEST(Partitions, AKeyThatNothingHasIsToldOnce) {
+  const Project project;
+  std::string text = with("", "feed/{day}/in.csv");
+  text.replace(text.find("by: day"), 7, "by: dya");
+  const Read r = read(project, text);
+  EXPECT_EQ(r.diagnostics.size(), 1u) << r.all();
+  EXPECT_TRUE(r.has(code::bad_partition));
 }
 
 TEST(Partitions, DoNotFollowLinksOutOfTheProject) {
