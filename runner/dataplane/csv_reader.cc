@@ -194,7 +194,7 @@ void CsvReader::fill_text(std::uint32_t column, const VectorView& view, const Ro
 
 std::uint32_t CsvReader::fill(std::span<const VectorView> columns) {
   const std::size_t expected = context_.parts->files()[input_].columns.size();
-  while (next_ < records_.size() && chunk_.size() < vector_rows_max) {
+  while (next_ < records_.size() && chunk_.size() < context_.rows_at_once) {
     const std::uint32_t record = next_++;
     const bool plain = first_field_[record + 1] - first_field_[record] == expected &&
                        (suspect_.empty() || suspect_[record] == 0) &&

@@ -1,6 +1,7 @@
 #include "runner/dataplane/engine.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "ledger/assertion.h"
 
@@ -141,9 +142,7 @@ void loser_function(duckdb_function_info info, duckdb_data_chunk input, duckdb_v
   const auto& losers = engine_of(info)->losers();
   for (std::uint32_t r = 0; r < n; ++r) {
     const auto number = static_cast<std::size_t>(pass.at<std::int32_t>(r));
-    out[r] =
-        number < losers.size() &&
-        std::binary_search(losers[number].begin(), losers[number].end(), rows.at<std::int64_t>(r));
+    out[r] = number < losers.size() && losers[number].contains(rows.at<std::int64_t>(r));
   }
 }
 
@@ -154,6 +153,21 @@ void waived_function(duckdb_function_info info, duckdb_data_chunk input, duckdb_
   for (std::uint32_t r = 0; r < n; ++r) {
     out[r] = engine_of(info)->is_waived(rows.at<std::int64_t>(r));
   }
+}
+
+void in_function(duckdb_function_info, duckdb_data_chunk input, duckdb_vector output) {
+  const idx_t n = duckdb_data_chunk_get_size(input);
+  bool* out = static_cast<bool*>(duckdb_vector_get_data(output));
+  const VectorView condition = view_of(input, 0);
+  for (std::uint32_t r = 0; r < n; ++r) out[r] = condition.valid(r) && condition.at<bool>(r);
+}
+
+void replaced_function(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output) {
+  const idx_t n = duckdb_data_chunk_get_size(input);
+  bool* out = static_cast<bool*>(duckdb_vector_get_data(output));
+  const VectorView rows = view_of(input, 0);
+  const auto& overlay = engine_of(info)->context().overlay;
+  for (std::uint32_t r = 0; r < n; ++r) out[r] = overlay.contains(rows.at<std::int64_t>(r));
 }
 
 void find_function(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output) {
@@ -205,6 +219,31 @@ void take_function(duckdb_function_info info, duckdb_data_chunk input, duckdb_ve
     } else {
       duckdb_vector_assign_string_element_len(output, r, value->data(), value->size());
     }
+  }
+}
+
+// What a computed value is that no column may hold: 1 no number, 2 a text without end.
+void unfit_function(duckdb_function_info, duckdb_data_chunk input, duckdb_vector output) {
+  const auto n = static_cast<std::uint32_t>(duckdb_data_chunk_get_size(input));
+  auto* out = static_cast<std::int8_t*>(duckdb_vector_get_data(output));
+  std::memset(out, 0, n);
+  duckdb_logical_type type = duckdb_vector_get_column_type(duckdb_data_chunk_get_vector(input, 0));
+  const duckdb_type kind = duckdb_get_type_id(type);
+  duckdb_destroy_logical_type(&type);
+  const VectorView view = view_of(input, 0);
+  const auto mark = [&](std::int8_t what, auto unfit) {
+    for (std::uint32_t r = 0; r < n; ++r) {
+      if (view.valid(r) && unfit(r)) out[r] = what;
+    }
+  };
+  if (kind == DUCKDB_TYPE_DOUBLE) {
+    mark(1, [&](std::uint32_t r) { return !std::isfinite(view.at<double>(r)); });
+  } else if (kind == DUCKDB_TYPE_FLOAT) {
+    mark(1, [&](std::uint32_t r) { return !std::isfinite(view.at<float>(r)); });
+  } else if (kind == DUCKDB_TYPE_VARCHAR) {
+    mark(2, [&](std::uint32_t r) {
+      return view.at<Text>(r).length > dataplane_limits::field_bytes_max;
+    });
   }
 }
 
@@ -270,6 +309,9 @@ Staged<void> Engine::register_functions(duckdb_connection connection) {
       {"daybook_fits", {big}, DUCKDB_TYPE_ANY, DUCKDB_TYPE_BOOLEAN, false, fits_function},
       {"daybook_loser", {integer, big}, none, DUCKDB_TYPE_BOOLEAN, false, loser_function},
       {"daybook_waived", {big}, none, DUCKDB_TYPE_BOOLEAN, false, waived_function},
+      {"daybook_in", {DUCKDB_TYPE_BOOLEAN}, none, DUCKDB_TYPE_BOOLEAN, true, in_function},
+      {"daybook_replaced", {big}, none, DUCKDB_TYPE_BOOLEAN, false, replaced_function},
+      {"daybook_unfit", {}, DUCKDB_TYPE_ANY, DUCKDB_TYPE_TINYINT, false, unfit_function},
       {"daybook_find", {integer}, DUCKDB_TYPE_ANY, DUCKDB_TYPE_BIGINT, false, find_function},
       {"daybook_take", {integer, integer, big}, none, DUCKDB_TYPE_VARCHAR, false, take_function},
   };
@@ -324,7 +366,7 @@ void Engine::leave(StageRun& run, SourceRow row, Verdict verdict, std::string by
   if (verdict.dropped()) {
     ++run.filtered;
   } else {
-    run.set_aside.push_back({row, std::move(verdict.violations), std::move(bytes)});
+    run.set_aside.add({row, std::move(verdict.violations), std::move(bytes)});
   }
 }
 
@@ -483,13 +525,18 @@ void Engine::check(duckdb_data_chunk input, duckdb_vector output) {
   for (const RuleHit& hit : hits) suspects.push_back(hit.row);
   for (const TypeFault& fault : faults) suspects.push_back(fault.row);
   for (std::uint32_t r = 0; !context_.duplicates.empty() && r < n; ++r) {
-    if (context_.duplicates.contains(source.at<std::int64_t>(r))) suspects.push_back(r);
+    if (context_.is_duplicate(source.at<std::int64_t>(r))) suspects.push_back(r);
   }
   std::sort(suspects.begin(), suspects.end());
   suspects.erase(std::unique(suspects.begin(), suspects.end()), suspects.end());
-  for (std::uint32_t r = 0; r < n; ++r) run.read.read += keep[r] ? 1 : 0;
+  std::uint32_t ours = 0, suspects_elsewhere = 0;
+  for (std::uint32_t r = 0; r < n; ++r) ours += keep[r] ? 1 : 0;
+  run.read.read += ours;
   for (const std::uint32_t row : suspects) {
-    if (!keep[row]) continue;
+    if (!keep[row]) {
+      suspects_elsewhere += keyed ? 1 : 0;
+      continue;
+    }
     const SourceRow id = source.at<std::int64_t>(row);
     Verdict verdict;
     for (const TypeFault& fault : faults) {
@@ -503,9 +550,8 @@ void Engine::check(duckdb_data_chunk input, duckdb_vector output) {
       verdict.add(context_.rules->rules()[hit.rule].on_violation,
                   context_.rules->violation(hit, columns));
     }
-    const auto duplicate = context_.duplicates.find(id);
-    if (duplicate != context_.duplicates.end()) {
-      for (const auto& [action, violation] : duplicate->second) verdict.add(action, violation);
+    for (const Duplicates& rule : context_.duplicates) {
+      if (rule.rows.contains(id)) verdict.add(rule.action, rule.violation);
     }
     run.read.tally.count(verdict);
     if (verdict.stays()) continue;
@@ -520,8 +566,9 @@ void Engine::check(duckdb_data_chunk input, duckdb_vector output) {
     bad.input = input_of(id);
     bad.row = row_of(id);
     bad.bytes = record_as_json(columns, lost, context_.columns, row);
-    if (run.read.quarantine != nullptr) run.read.quarantine->add(bad);
+    if (run.quarantine != nullptr) run.quarantine->add(bad);
   }
+  if (n - ours > suspects_elsewhere) run.read.elsewhere_good = true;
 }
 
 }  // namespace daybook

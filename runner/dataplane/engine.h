@@ -12,18 +12,14 @@
 #include "runner/dataplane/lookup.h"
 #include "runner/dataplane/record_reader.h"
 #include "runner/dataplane/row_codec.h"
+#include "runner/dataplane/row_set.h"
+#include "runner/dataplane/set_asides.h"
 #include "runner/dataplane/steps_sql.h"
 
 namespace daybook {
 
 // Rows that a sql step made count from here: they are of no one record.
 inline constexpr SourceRow derived_rows = SourceRow{1} << 62;
-
-struct SetAside {
-  SourceRow row = 0;
-  std::vector<Violation> violations;
-  std::string bytes;  // of derived rows: the row itself
-};
 
 // One execution of the steps over one part, or over all of them.
 struct StageRun {
@@ -38,7 +34,7 @@ struct StageRun {
   std::uint64_t rows_tapped = 0;  // by the first tap: each row that the reader gave, once
   std::uint64_t filtered = 0, merged = 0;
   std::uint64_t rows_out = 0, rows_to_output = 0;  // before and after the output contract's rules
-  std::vector<SetAside> set_aside;
+  SetAsides set_aside;
   RuleTally tally;
   bool keep_sources = false;       // of the output rows, in order
   std::vector<SourceRow> sources;  // of a merge: -1 - n of new row n, 0 of one that is kept
@@ -59,7 +55,7 @@ class Engine {
 
   // Fixed before the first run that counts. The lookup tables learn the types of their keys.
   Staged<void> set_output(const StepsQuery& query, const Contract* output);
-  void add_losers(std::vector<SourceRow> rows) { losers_.push_back(std::move(rows)); }
+  void add_losers(RowSet rows) { losers_.push_back(std::move(rows)); }
 
   StageRun& begin(std::size_t part, bool all_parts);
   void end(const StageRun& run);
@@ -67,7 +63,7 @@ class Engine {
 
   ReadContext& context() { return context_; }
   std::vector<LookupTable>& lookups() { return lookups_; }
-  const std::vector<std::vector<SourceRow>>& losers() const { return losers_; }
+  const std::vector<RowSet>& losers() const { return losers_; }
   bool is_waived(SourceRow row) const;
   const std::vector<LookupKeys>& lookup_keys() const { return lookup_keys_; }
 
@@ -80,7 +76,7 @@ class Engine {
  private:
   ReadContext& context_;
   std::vector<LookupTable>& lookups_;
-  std::vector<std::vector<SourceRow>> losers_;
+  std::vector<RowSet> losers_;
   std::vector<RowStatus> statuses_;
   std::vector<TapStage> taps_;
   std::vector<LookupKeys> lookup_keys_;

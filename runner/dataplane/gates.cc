@@ -143,19 +143,23 @@ Staged<void> ask_gates(const Contract& contract, const GateSubject& subject,
   return {};
 }
 
-void ask_budget(const std::string& percent, const RowCounts& counts,
+void ask_budget(const std::string& percent, const BudgetSubject& subject,
                 std::vector<GateFinding>& findings) {
-  Int128 budget = 0;
+  const RowCounts& counts = subject.counts;
   if (percent.empty()) {
-    // Where nobody set one: a file of which nothing is good (another separator, another feed) does
-    // not silently empty what stands in the target.
-    if (counts.read == 0 || counts.quarantined < counts.read) return;
+    if (counts.accepted != 0 || counts.quarantined == 0 || counts.merged != 0) return;
+    if (subject.part_of_source && subject.elsewhere_good &&
+        (subject.unkeyed || counts.quarantined < all_bad_held_from)) {
+      return;
+    }
     findings.push_back({.gate = "quarantine_budget",
-                        .measured = "100 %",
-                        .required = "less than all",
+                        .measured = fmt::format("100 %: {} of {} records set aside, none is left",
+                                                counts.quarantined, counts.read),
+                        .required = "less, or allowed by quarantine: {budget: 100%}",
                         .passed = false});
     return;
   }
+  Int128 budget = 0;
   if (!exact(percent, budget)) return;
   GateFinding finding;
   finding.gate = "quarantine_budget";

@@ -23,7 +23,22 @@ struct GateSubject {
 Staged<void> ask_gates(const Contract& contract, const GateSubject& subject,
                        std::vector<GateFinding>& findings);
 
-void ask_budget(const std::string& percent, const RowCounts& counts,
+// What the quarantine budget is asked of.
+struct BudgetSubject {
+  RowCounts counts;
+  // Partitions of a column are cut as small as the data are: one record of one that is bad says
+  // nothing. They are asked together with the rest of the source.
+  bool part_of_source = false;  // one of several partitions of the same files
+  bool elsewhere_good = false;  // a record of another partition of the source breaks no rule
+  bool unkeyed = false;         // the partition of records whose key can not be read
+};
+
+// Where nobody set a budget (`percent` is empty), a partition of which nothing is good is held: a
+// file with another separator or of another feed does not silently empty what stands in the target.
+// Of a partition by column that is said when nothing of the whole source is good, or from
+// `all_bad_held_from` bad records on.
+inline constexpr std::uint64_t all_bad_held_from = 100;
+void ask_budget(const std::string& percent, const BudgetSubject& subject,
                 std::vector<GateFinding>& findings);
 
 }  // namespace daybook

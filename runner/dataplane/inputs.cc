@@ -75,9 +75,25 @@ Staged<FixedFile> fix_input(const std::string& path, const std::string& project,
   return fixed;
 }
 
-std::string read_parquet_rows(const std::string& path) {
-  return fmt::format("read_parquet({}, file_row_number = true, hive_partitioning = false)",
-                     quote_text(path));
+std::string read_parquet_source(const std::string& path) {
+  return fmt::format("read_parquet({}, hive_partitioning = false)", quote_text(path));
+}
+
+std::string read_parquet_rows(const std::string& path, const std::vector<Column>& columns) {
+  // The reader's own number of a row stands in a column of this name.
+  constexpr std::string_view taken = "file_row_number";
+  const bool collides = std::any_of(columns.begin(), columns.end(), [&](const Column& column) {
+    return std::equal(column.name.begin(), column.name.end(), taken.begin(), taken.end(),
+                      [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
+  });
+  if (collides) {
+    return fmt::format("(SELECT *, row_number() OVER () - 1 AS __row FROM {})",
+                       read_parquet_source(path));
+  }
+  return fmt::format(
+      "(SELECT *, file_row_number AS __row FROM read_parquet({}, file_row_number = true, "
+      "hive_partitioning = false))",
+      quote_text(path));
 }
 
 Digest inputs_digest(const std::vector<InputFile>& files, const std::string& column_key,

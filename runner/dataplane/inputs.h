@@ -30,8 +30,10 @@ struct FixedFile {
 Staged<FixedFile> fix_input(const std::string& path, const std::string& project,
                             StageProgress& progress);
 
-// The table function that reads one Parquet source: its columns and file_row_number, from 0.
-std::string read_parquet_rows(const std::string& path);
+// The table function that reads one Parquet source, and the same with __row, the record's number
+// from 0; `columns` are the source's.
+std::string read_parquet_source(const std::string& path);
+std::string read_parquet_rows(const std::string& path, const std::vector<Column>& columns);
 
 Digest inputs_digest(const std::vector<InputFile>& files, const std::string& column_key,
                      const std::vector<OverlayRecord>& overlay);

@@ -356,7 +356,7 @@ std::uint32_t JsonlReader::fill(std::span<const VectorView> columns) {
   for (const VectorView& view : columns) {
     std::memset(view.validity, 0xff, vector_rows_max / 8);
   }
-  while (next_ < records_.size() && chunk_.size() < vector_rows_max) {
+  while (next_ < records_.size() && chunk_.size() < context_.rows_at_once) {
     const std::uint32_t record = next_++;
     const auto row = static_cast<std::uint32_t>(chunk_.size());
     if (parse_expected(record, row, columns)) {

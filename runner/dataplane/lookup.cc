@@ -14,6 +14,46 @@
 namespace daybook {
 namespace {
 
+// The text of the number that the object has under this key: a decimal is not what the nearest
+// binary fraction says.
+class NumberAsWritten : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  explicit NumberAsWritten(const std::string& name) : name_(name) {}
+  std::string text;
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t& raw) override {
+    if (depth_ == 1 && wanted_) text = raw;
+    return true;
+  }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(std::size_t) override { return ++depth_ > 0; }
+  bool key(string_t& key) override {
+    if (depth_ == 1) wanted_ = key == name_;
+    return true;
+  }
+  bool end_object() override { return depth_-- > 0; }
+  bool start_array(std::size_t) override { return ++depth_ > 0; }
+  bool end_array() override { return depth_-- > 0; }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
+    return false;
+  }
+
+ private:
+  const std::string& name_;
+  int depth_ = 0;
+  bool wanted_ = false;
+};
+
+std::string number_as_written(std::string_view record, const std::string& name) {
+  NumberAsWritten numbers(name);
+  nlohmann::json::sax_parse(record, &numbers);
+  return numbers.text;
+}
+
 std::string joined(std::span<const std::string_view> key) {
   std::string text;
   for (const std::string_view part : key) {
@@ -207,7 +247,9 @@ Staged<LookupTable> LookupTable::load(const step::Lookup& lookup, const std::str
         if (found == json.end() || found->is_null()) {
           values.push_back(std::nullopt);
         } else {
-          values.push_back(found->is_string() ? found->get<std::string>() : found->dump());
+          values.push_back(found->is_string()         ? found->get<std::string>()
+                           : found->is_number_float() ? number_as_written(record, name)
+                                                      : found->dump());
         }
       }
     }

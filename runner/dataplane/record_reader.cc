@@ -376,9 +376,12 @@ Staged<std::uint32_t> RecordReader::read(std::span<const VectorView> columns, So
       if (drop.empty()) drop.resize(n);
       drop[row] = why;
     };
+    std::uint32_t elsewhere = 0, suspects_elsewhere = 0;
     if (context_.partition.by_column() && !context_.column_key.empty()) {
       for (std::uint32_t r = 0; r < n; ++r) {
-        if (!in_partition(columns, r)) mark(r, 1);
+        if (in_partition(columns, r)) continue;
+        mark(r, 1);
+        ++elsewhere;
       }
     }
     const bool any_duplicates = !context_.duplicates.empty();
@@ -389,14 +392,17 @@ Staged<std::uint32_t> RecordReader::read(std::span<const VectorView> columns, So
       for (const auto& note : notes_) suspects.push_back(note.first);
       if (any_duplicates) {
         for (std::uint32_t r = 0; r < n; ++r) {
-          if (context_.duplicates.contains(source_row(input_, number_of(chunk_[r]))))
+          if (context_.is_duplicate(source_row(input_, number_of(chunk_[r]))))
             suspects.push_back(r);
         }
       }
       std::sort(suspects.begin(), suspects.end());
       suspects.erase(std::unique(suspects.begin(), suspects.end()), suspects.end());
       for (const std::uint32_t r : suspects) {
-        if (!drop.empty() && drop[r] == 1) continue;
+        if (!drop.empty() && drop[r] == 1) {
+          ++suspects_elsewhere;
+          continue;
+        }
         const bool waived = !waived_.empty() && waived_[chunk_[r]] != 0;
         Verdict verdict;
         for (const auto& [row, more] : notes_) {
@@ -416,10 +422,10 @@ Staged<std::uint32_t> RecordReader::read(std::span<const VectorView> columns, So
           verdict.add(action, context_.rules->violation(hit, columns));
         }
         if (any_duplicates) {
-          const auto found = context_.duplicates.find(source_row(input_, number_of(chunk_[r])));
-          if (found != context_.duplicates.end()) {
-            for (const auto& [action, violation] : found->second) {
-              if (!waived || !waivable(action)) verdict.add(action, violation);
+          for (const Duplicates& rule : context_.duplicates) {
+            if (rule.rows.contains(source_row(input_, number_of(chunk_[r]))) &&
+                (!waived || !waivable(rule.action))) {
+              verdict.add(rule.action, rule.violation);
             }
           }
         }
@@ -432,6 +438,7 @@ Staged<std::uint32_t> RecordReader::read(std::span<const VectorView> columns, So
         leave(record_at(chunk_[r]), std::move(verdict));
       }
     }
+    if (elsewhere > suspects_elsewhere) out_.elsewhere_good = true;
     write_pending();
     // Rows that stay close ranks, run by run.
     std::vector<std::pair<std::uint32_t, std::uint32_t>> runs;  // first, one past the last

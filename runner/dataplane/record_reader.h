@@ -2,6 +2,7 @@
 // never come out: they go to the part's quarantine with their bytes and every rule they broke.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -15,6 +16,7 @@
 #include "runner/dataplane/leaves.h"
 #include "runner/dataplane/partition_key.h"
 #include "runner/dataplane/quarantine_file.h"
+#include "runner/dataplane/row_set.h"
 #include "runner/dataplane/rules.h"
 #include "runner/dataplane/source_parts.h"
 #include "runner/dataplane/typed_parse.h"
@@ -36,6 +38,13 @@ struct Replacement {
   bool waive_rules = false;
 };
 
+// Rows that a pass before has found to repeat a unique key, with what is said of them.
+struct Duplicates {
+  RowSet rows;
+  OnViolation action;
+  Violation violation;
+};
+
 // What all readers of a stage share; fixed before the first one starts.
 struct ReadContext {
   SourceParts* parts = nullptr;
@@ -46,18 +55,24 @@ struct ReadContext {
   PartitionKey partition;  // rows of other keys are not read
   std::string column_key;  // empty: all rows
   std::unordered_map<SourceRow, Replacement> overlay;
-  // Rows that a pass before has found to repeat a unique key, with what is said of them.
-  std::unordered_map<SourceRow, std::vector<std::pair<OnViolation, Violation>>> duplicates;
+  std::vector<Duplicates> duplicates;
+  bool is_duplicate(SourceRow row) const {
+    return std::any_of(duplicates.begin(), duplicates.end(),
+                       [&](const Duplicates& rule) { return rule.rows.contains(row); });
+  }
   // Collects the partition keys of all records, wherever a rule would put them; may be null.
   std::set<std::string>* keys = nullptr;
   StageProgress* progress = nullptr;
   bool record_leaves = true;  // commit to the records; one pass of a stage does
   Digest salts{};             // the secret of all leaves
+  std::uint32_t rows_at_once = vector_rows_max;
 };
 
 // What reading a part leaves behind.
 struct PartRead {
   std::uint64_t read = 0, quarantined = 0, filtered = 0;
+  std::uint64_t replaced_bad = 0;  // quarantined elsewhere: see StageJob::try_part
+  bool elsewhere_good = false;     // a record of another partition of the source breaks no rule
   RuleTally tally;
   std::vector<Digest> leaves;  // of the records, in order
   // Takes the leaves of one input's next records as they come, where the part is a whole source.
@@ -70,8 +85,8 @@ struct PartRead {
 class RecordReader {
  public:
   virtual ~RecordReader() = default;
-  // Fills up to vector_rows_max rows; strings stay valid until the call after the next. 0: end.
-  // Every view must have a writable validity.
+  // Fills up to context.rows_at_once rows; strings stay valid until the call after the next. 0:
+  // end. Every view must have a writable validity.
   Staged<std::uint32_t> read(std::span<const VectorView> columns, SourceRow* rows);
 
   static std::unique_ptr<RecordReader> open(const ReadContext& context, const SourcePart& part,

@@ -64,6 +64,43 @@ std::unexpected<StageFailure> changed(const std::string& name) {
       stage_failure(ErrorClass::transient, "source.changed", name + " changed while it was read"));
 }
 
+// Every column that is not as the contract has it; of many, the first.
+std::string header_faults(const std::vector<std::string>& unknown,
+                          const std::vector<std::string>& twice,
+                          const std::vector<std::string>& missing) {
+  std::string text;
+  const auto say = [&](const std::vector<std::string>& names, std::string_view what) {
+    constexpr std::size_t shown_max = 5;
+    for (std::size_t i = 0; i < std::min(names.size(), shown_max); ++i) {
+      text +=
+          fmt::format("{}column \"{}\" {}", text.empty() ? "" : "; ", printable(names[i]), what);
+    }
+    if (names.size() > shown_max) text += fmt::format("; and {} more", names.size() - shown_max);
+  };
+  say(unknown, "is not in the contract");
+  say(twice, "stands twice");
+  say(missing, "is missing");
+  return text;
+}
+
+// What to write where another delimiter would make columns of the contract of the header.
+std::string other_delimiter(std::string_view header, const std::vector<Column>& columns) {
+  constexpr std::pair<char, std::string_view> delimiters[] = {
+      {';', ";"}, {'\t', "\\t"}, {'|', "|"}, {',', ","}};
+  for (const auto& [delimiter, spelt] : delimiters) {
+    const auto names = split_csv_record(header, {delimiter, '"'});
+    if (names && names->size() > 1 &&
+        std::all_of(names->begin(), names->end(), [&](const std::string& name) {
+          return std::any_of(columns.begin(), columns.end(),
+                             [&](const Column& c) { return c.name == name; });
+        })) {
+      return fmt::format(
+          " (the columns are delimited by \"{0}\": csv: {{path: …, delimiter: \"{0}\"}})", spelt);
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 std::uint32_t crc32c(std::uint32_t crc, const char* data, std::size_t size) {
@@ -216,9 +253,16 @@ Staged<std::unique_ptr<SourceParts>> SourceParts::of_header(const FileSource& so
 Staged<void> SourceParts::match_header(SourceFile& file, std::vector<Column>& columns) {
   const std::string_view header = file.header;
   if (header.empty()) return {};  // an empty file is told apart later
+  if (!is_text(header)) {
+    return no_stage(ErrorClass::data, "source.header",
+                    "{}: the header is not UTF-8 text; iconv -f latin1 -t utf-8 makes it so, where "
+                    "the file is Latin-1",
+                    file.name);
+  }
   const auto names = split_csv_record(header, syntax());
-  if (!names || !is_text(header)) {
-    return no_stage(ErrorClass::data, "source.header", "{}: the header is malformed", file.name);
+  if (!names) {
+    return no_stage(ErrorClass::data, "source.header", "{}: the header is malformed: {}", file.name,
+                    printable(header));
   }
   if (names->size() > columns_max) {
     return no_stage(ErrorClass::data, "source.columns", "{}: {} columns, more than {}", file.name,
@@ -232,27 +276,24 @@ Staged<void> SourceParts::match_header(SourceFile& file, std::vector<Column>& co
     }
   }
   std::set<int> seen;
+  std::vector<std::string> unknown, twice, missing;
   for (const std::string& name : *names) {
     const auto found = std::find_if(columns.begin(), columns.end(),
                                     [&](const Column& c) { return c.name == name; });
-    if (found == columns.end()) {
-      return no_stage(ErrorClass::contract, "source.columns",
-                      "{}: column \"{}\" is not in the contract", file.name, printable(name));
-    }
     const int index = static_cast<int>(found - columns.begin());
-    if (!seen.insert(index).second) {
-      return no_stage(ErrorClass::contract, "source.columns", "{}: column \"{}\" stands twice",
-                      file.name, printable(name));
+    if (found == columns.end()) {
+      unknown.push_back(name);
+    } else if (!seen.insert(index).second) {
+      twice.push_back(name);
     }
     file.columns.push_back(index);
   }
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (!seen.contains(static_cast<int>(i))) {
-      return no_stage(ErrorClass::contract, "source.columns", "{}: column \"{}\" is missing",
-                      file.name, columns[i].name);
-    }
+    if (!seen.contains(static_cast<int>(i))) missing.push_back(columns[i].name);
   }
-  return {};
+  if (unknown.empty() && twice.empty() && missing.empty()) return {};
+  return no_stage(ErrorClass::contract, "source.columns", "{}: {}", file.name,
+                  header_faults(unknown, twice, missing) + other_delimiter(header, columns));
 }
 
 Staged<bool> SourceParts::plan_one() {

@@ -134,9 +134,13 @@ std::expected<std::vector<std::string>, StageFailure> discover_partitions(
 Result<std::vector<QuarantinedRecord>> read_quarantine(const std::filesystem::path& file);
 Result<std::vector<QuarantinedRecord>> parse_quarantine(std::string_view bytes);
 
-// Validates one replacement record against the source contract: the violations it still has.
+// Validates one replacement record against the source contract: the violations it still has. A
+// record that is released as it is has its rules waived; it is to be readable all the same.
+// `file_header`: of the source, empty where it has none; its columns are in that order.
 std::vector<Violation> validate_record(const Pipeline& pipeline, const std::string& file_header,
-                                       const std::string& record);
+                                       const std::string& record, bool waive_rules = false);
+// The header record of a CSV source that begins with these bytes.
+std::string header_in(const FileSource& source, std::string_view head);
 
 // What DuckDB says of the pipeline's steps and expressions over typed empty tables: catches what
 // the definition's own checker can not (argument types). Appends to diagnostics.
@@ -144,7 +148,7 @@ void check_types(const Pipeline& pipeline, Diagnostics& diagnostics);
 
 // Versions and digest of the engine that makes the output: DuckDB, component library, row codec.
 struct EngineVersion {
-  std::string text;  // "daybook 0.1.0, duckdb v1.4.4, components 1, rows 2"
+  std::string text;  // "daybook 0.1.0, duckdb v1.4.4, components 2, rows 2"
   Digest digest{};
 };
 EngineVersion engine_version();

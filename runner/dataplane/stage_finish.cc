@@ -74,6 +74,7 @@ Staged<void> StageJob::finish_counts(StageResult& result) {
     counts.quarantined += part.quarantined;
     counts.filtered += part.filtered;
     counts.merged += part.merged;
+    elsewhere_good_ |= part.elsewhere_good;
     rows_to_output_ += part.rows_to_output;
     for (const auto& [rule, rows] : part.tally.rows) rules[rule] += rows;
     dropping_.insert(part.tally.dropping.begin(), part.tally.dropping.end());
@@ -371,7 +372,14 @@ Staged<void> StageJob::finish_output(StageResult& result) {
     const GateSubject output{&result.rules, result.output_rows, rows_to_output_, database_->main()};
     if (auto asked = ask_gates(*pipeline_.output, output, result.gates); !asked) return asked;
   }
-  ask_budget(pipeline_.quarantine_budget_percent, result.counts, result.gates);
+  if (!request_.overlay_only || !pipeline_.quarantine_budget_percent.empty()) {
+    ask_budget(pipeline_.quarantine_budget_percent,
+               {.counts = result.counts,
+                .part_of_source = !request_.column_key.empty(),
+                .elsewhere_good = elsewhere_good_,
+                .unkeyed = request_.column_key == PartitionKey::unkeyed},
+               result.gates);
+  }
   if (spools_) {
     std::vector<OutputFileRows> written;
     for (std::size_t i = 0; i < files.size(); ++i) written.push_back({files[i], rows[i]});

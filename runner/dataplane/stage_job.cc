@@ -1,7 +1,6 @@
 #include "runner/dataplane/stage_job.h"
 
 #include <algorithm>
-#include <fstream>
 #include <thread>
 
 #include "ledger/assertion.h"
@@ -9,12 +8,14 @@
 #include "runner/dataplane/inputs.h"
 #include "runner/dataplane/output_files.h"
 #include "runner/dataplane/postgres_source.h"
-#include "runner/dataplane/record_finder.h"
 
 namespace daybook {
 
 std::expected<StageResult, StageFailure> stage(const StageRequest& request,
                                                StageProgress& progress) {
+  if (!request.input.fault.empty()) {
+    return no_stage(ErrorClass::data, "partition", "{}", request.input.fault);
+  }
   return StageJob(request, progress).run();
 }
 
@@ -108,6 +109,7 @@ Staged<void> StageJob::open_engine() {
     spools_ = std::make_unique<Spools>();
     restart_spools();
   }
+  context_.rows_at_once = rows_at_once(pipeline_);
   whole_ = !steps_stream(pipeline_) || parquet_source() || request_.overlay_only;
   return {};
 }
@@ -117,9 +119,8 @@ Staged<void> StageJob::match_parquet_columns() {
   if (files_.empty()) return no_stage(ErrorClass::data, "source.missing", "the source has no file");
   for (const std::string& path : files_) {
     const std::string name = input_name(path, pipeline_.project);
-    auto described = duck_describe(
-        database_->main(),
-        fmt::format("SELECT * EXCLUDE (file_row_number) FROM {}", read_parquet_rows(path)));
+    auto described = duck_describe(database_->main(),
+                                   fmt::format("SELECT * FROM {}", read_parquet_source(path)));
     if (!described) {
       return no_stage(ErrorClass::data, "source.malformed", "{}: {}", name,
                       printable(described.error().said(), 300));
@@ -150,23 +151,30 @@ Staged<void> StageJob::match_parquet_columns() {
 
 Staged<void> StageJob::take_overlay() {
   if (request_.overlay.empty()) return {};
-  if (parquet_source()) {
-    return no_stage(ErrorClass::definition, "overlay", "records of Parquet files are not replaced");
-  }
   // Replacements name their source by digest: every file must be known before the first row.
-  if (auto done = parts_->finish(); !done) return done;
+  std::vector<Digest> sources;
+  if (parquet_source()) {
+    for (const FixedFile& fixed : fixed_) sources.push_back(fixed.file.digest);
+    // They are JSON, as the records they replace were set aside.
+    FileSource json;
+    json.format = FileFormat::jsonl;
+    auto parts = SourceParts::of_header(json, "", context_.columns, progress_);
+    if (!parts) return std::unexpected(parts.error());
+    replacement_parts_ = std::move(*parts);
+    context_.parts = replacement_parts_.get();
+  } else {
+    if (auto done = parts_->finish(); !done) return done;
+    for (const SourceFile& file : parts_->files()) sources.push_back(file.digest);
+  }
   for (const OverlayRecord& record : request_.overlay) {
-    const auto& files = parts_->files();
-    const auto found = std::find_if(files.begin(), files.end(), [&](const SourceFile& file) {
-      return file.digest == record.source;
-    });
-    if (found == files.end()) {
+    const auto found = std::find(sources.begin(), sources.end(), record.source);
+    if (found == sources.end()) {
       return no_stage(ErrorClass::data, "overlay.source",
                       "a released record belongs to a source that is not here any more: {}",
                       hex(record.source));
     }
     context_.overlay.emplace(
-        source_row(static_cast<std::uint32_t>(found - files.begin()), record.row),
+        source_row(static_cast<std::uint32_t>(found - sources.begin()), record.row),
         Replacement{record.bytes, record.waive_rules});
   }
   return {};
@@ -186,10 +194,10 @@ std::string StageJob::parquet_rows(std::string_view condition) const {
         name, sql_name(column.type), quote_name("__lost " + column.name));
   }
   for (std::size_t i = 0; i < files_.size(); ++i) {
-    files +=
-        fmt::format("{}SELECT {}CAST({} AS BIGINT) + file_row_number + 1 AS __src FROM {}",
-                    i == 0 ? "" : " UNION ALL ", names,
-                    source_row(static_cast<std::uint32_t>(i), 0), read_parquet_rows(files_[i]));
+    files += fmt::format("{}SELECT {}CAST({} AS BIGINT) + __row + 1 AS __src FROM {}",
+                         i == 0 ? "" : " UNION ALL ", names,
+                         source_row(static_cast<std::uint32_t>(i), 0),
+                         read_parquet_rows(files_[i], context_.columns));
   }
   return fmt::format("(SELECT __src{}{} FROM ({}){})", casts, lost, files, condition);
 }
@@ -201,16 +209,22 @@ std::string StageJob::source_relation(const StageRun& run) const {
     names += fmt::format("{}{}", names.empty() ? "" : ", ", quote_name(column.name));
     lost += ", " + quote_name("__lost " + column.name);
   }
+  const std::string scan =
+      fmt::format("SELECT {}, __src FROM daybook_scan(CAST({} AS BIGINT))", names, run.id);
+  if (request_.overlay_only) return "(" + scan + ")";
+  const bool replaced = !context_.overlay.empty();
   return fmt::format(
       "(SELECT {0}, __src FROM (SELECT {0}, __src, daybook_check(CAST({1} AS BIGINT), __src, "
-      "{0}{2}) AS __good FROM {3}) WHERE __good)",
-      names, run.id, lost, parquet_rows(""));
+      "{0}{2}) AS __good FROM {3}) WHERE __good{4})",
+      names, run.id, lost, parquet_rows(replaced ? " WHERE NOT daybook_replaced(__src)" : ""),
+      // What stands for a record comes after all of those that were left as they are.
+      replaced ? " UNION ALL " + scan : "");
 }
 
 // A run over everything: all parts, or the released records alone.
 StageRun& StageJob::begin_whole() {
   StageRun& run = engine_->begin(0, true);
-  if (request_.overlay_only) {
+  if (request_.overlay_only || (parquet_source() && !context_.overlay.empty())) {
     run.from_list = true;
     for (const auto& [row, replacement] : context_.overlay) {
       run.listed.emplace_back(row, replacement);
@@ -233,13 +247,13 @@ StepsOptions StageJob::options_for(const StageRun& run, bool careful, bool taps)
   return options;
 }
 
-Staged<std::vector<SourceRow>> StageJob::losers_of(const std::string& query) {
+Staged<RowSet> StageJob::losers_of(const std::string& query) {
   auto result = duck_query(database_->main(), query);
   if (!result) return std::unexpected(failure_of(result.error(), "finding repeated keys"));
-  std::vector<SourceRow> rows;
+  RowSet rows;
   std::vector<VectorView> views;
   while (const std::uint32_t n = result->next(views)) {
-    for (std::uint32_t r = 0; r < n; ++r) rows.push_back(views[0].at<std::int64_t>(r));
+    for (std::uint32_t r = 0; r < n; ++r) rows.add(views[0].at<std::int64_t>(r));
   }
   DuckError error;
   if (result->failed(error)) return std::unexpected(failure_of(error, "finding repeated keys"));
@@ -249,7 +263,7 @@ Staged<std::vector<SourceRow>> StageJob::losers_of(const std::string& query) {
 // Unique rules of the source contract: the rows that are good otherwise, and come later.
 Staged<void> StageJob::find_duplicates() {
   if (!pipeline_.contract) return {};
-  std::unordered_map<SourceRow, std::vector<std::pair<OnViolation, Violation>>> found;
+  std::vector<Duplicates> found;
   for (const RowRule& rule : pipeline_.contract->row_rules) {
     if (rule.kind != RowRule::Kind::unique) continue;
     const std::vector<std::string> key =
@@ -270,9 +284,10 @@ Staged<void> StageJob::find_duplicates() {
     context_.record_leaves = true;
     if (failure) return std::unexpected(*failure);
     if (!rows) return std::unexpected(rows.error());
-    for (const SourceRow row : *rows) {
-      found[row].emplace_back(rule.on_violation, Violation{rule.id, rule.column,
-                                                           "repeats the key of an earlier record"});
+    if (!rows->empty()) {
+      found.push_back({std::move(*rows),
+                       rule.on_violation,
+                       {rule.id, rule.column, "repeats the key of an earlier record"}});
     }
   }
   context_.duplicates = std::move(found);
@@ -345,6 +360,16 @@ Staged<bool> StageJob::try_part(std::size_t part, bool careful, duckdb_connectio
   run.quarantine = std::make_unique<QuarantineWriter>(request_.directory /
                                                       fmt::format("set-aside-{:05}.jsonl", part));
   run.read.quarantine = run.quarantine.get();
+  if (parquet_source()) {
+    // Replacements are read after the other records; what is bad of them is put where it belongs.
+    run.read.quarantine = nullptr;
+    run.read.on_quarantined = [&run](const QuarantinedRecord& bad) {
+      run.set_aside.add({source_row(bad.input, bad.row), bad.violations, bad.bytes});
+      --run.read.quarantined;
+      ++run.read.replaced_bad;
+    };
+  }
+  run.set_aside.spill_to(request_.directory / fmt::format("aside-{:05}", part));
   auto query = build_steps(pipeline_, options_for(run, careful, true), connection);
   if (!query) return std::unexpected(query.error());
   done.file = request_.directory / fmt::format("part-{:05}.parquet", part);
@@ -369,7 +394,7 @@ Staged<bool> StageJob::try_part(std::size_t part, bool careful, duckdb_connectio
   }
   if (run.failure) return std::unexpected(*run.failure);
   // Whatever the optimiser made of the query: every row that was read went through it once.
-  const std::uint64_t left = run.read.quarantined + run.read.filtered;
+  const std::uint64_t left = run.read.quarantined + run.read.replaced_bad + run.read.filtered;
   if (run.rows_tapped + left != run.read.read) {
     return no_stage(ErrorClass::internal, "conservation",
                     "{} records were read, {} left at once and {} went into the steps",
@@ -381,6 +406,7 @@ Staged<bool> StageJob::try_part(std::size_t part, bool careful, duckdb_connectio
   done.read = run.read.read;
   done.quarantined = run.read.quarantined + run.set_aside.size();
   done.filtered = run.read.filtered + run.filtered;
+  done.elsewhere_good = run.read.elsewhere_good;
   done.merged = run.merged;
   done.rows_out = run.rows_out;
   done.rows_to_output = run.rows_to_output;
@@ -395,93 +421,6 @@ Staged<bool> StageJob::try_part(std::size_t part, bool careful, duckdb_connectio
     done.described = std::move(*described);
   }
   return true;
-}
-
-// The records behind rows that the steps set aside; `rows` is in order.
-Staged<std::vector<QuarantinedRecord>> StageJob::records_of(const std::vector<SetAside>& rows) {
-  std::vector<QuarantinedRecord> records;
-  RecordFinder finder(context_);
-  std::vector<SourceRow> wanted;
-  for (const SetAside& aside : rows) {
-    QuarantinedRecord record;
-    record.violations = aside.violations;
-    if (aside.row >= derived_rows) {  // made by a query: of no one record
-      record.row = static_cast<std::uint64_t>(aside.row - derived_rows);
-      record.bytes = aside.bytes;
-    } else {
-      record.input = input_of(aside.row);
-      record.row = row_of(aside.row);
-      if (parquet_source()) {
-        wanted.push_back(aside.row);
-      } else {
-        auto found = finder.find(aside.row);
-        if (!found) return std::unexpected(found.error());
-        record.byte_offset = found->offset;
-        record.bytes = std::move(found->bytes);
-      }
-    }
-    records.push_back(std::move(record));
-  }
-  if (wanted.empty()) return records;
-  const std::size_t list = engine_->losers().size();
-  engine_->add_losers(wanted);
-  auto result =
-      duck_query(database_->main(),
-                 fmt::format("SELECT * FROM {} ORDER BY __src",
-                             parquet_rows(fmt::format(" WHERE daybook_loser({}, __src)", list))));
-  if (!result) return std::unexpected(failure_of(result.error(), "reading what is set aside"));
-  std::vector<VectorView> views;
-  std::size_t next = 0;
-  while (const std::uint32_t n = result->next(views)) {
-    const std::span<const VectorView> all(views);
-    const std::size_t count = context_.columns.size();
-    for (std::uint32_t r = 0; r < n; ++r) {
-      const SourceRow row = views[0].at<std::int64_t>(r);
-      while (next < records.size() && rows[next].row < row) ++next;
-      for (std::size_t i = next; i < records.size() && rows[i].row == row; ++i) {
-        records[i].bytes =
-            record_as_json(all.subspan(1, count), all.subspan(1 + count), context_.columns, r);
-      }
-    }
-  }
-  DuckError error;
-  if (result->failed(error)) return std::unexpected(failure_of(error, "reading what is set aside"));
-  return records;
-}
-
-// The reader's set-asides are in order already; those of the steps are put between them, line by
-// line.
-Staged<void> StageJob::write_quarantine_of(StageRun& run, PartDone& done) {
-  const auto io = [](const Error& error) {
-    return std::unexpected(stage_failure(ErrorClass::transient, "io", error.detail));
-  };
-  if (auto closed = run.quarantine->close(); !closed) return io(closed.error());
-  if (run.quarantine->records() != 0) done.quarantine = run.quarantine->path();
-  if (run.set_aside.empty()) return {};
-  std::stable_sort(run.set_aside.begin(), run.set_aside.end(),
-                   [](const SetAside& a, const SetAside& b) { return a.row < b.row; });
-  auto records = records_of(run.set_aside);
-  if (!records) return std::unexpected(records.error());
-  std::ifstream earlier;
-  if (!done.quarantine.empty()) earlier.open(done.quarantine, std::ios::binary);
-  QuarantineWriter writer(run.quarantine->path().string() + ".all");
-  std::string line;
-  bool more = !done.quarantine.empty() && std::getline(earlier, line);
-  for (std::size_t i = 0; i < records->size(); ++i) {
-    while (more) {
-      const auto place = quarantine_place(line);
-      if (place && source_row(place->first, place->second) >= run.set_aside[i].row) break;
-      writer.add_line(line + "\n");
-      more = static_cast<bool>(std::getline(earlier, line));
-    }
-    writer.add((*records)[i]);
-  }
-  for (; more; more = static_cast<bool>(std::getline(earlier, line))) writer.add_line(line + "\n");
-  if (auto closed = writer.close(); !closed) return io(closed.error());
-  std::error_code ignored;
-  std::filesystem::remove(done.quarantine, ignored);
-  done.quarantine = writer.path();
-  return {};
 }
 
 Staged<StageJob::PartDone> StageJob::run_part(std::size_t part, duckdb_connection connection) {

@@ -12,6 +12,7 @@
 #include "runner/dataplane/inputs.h"
 #include "runner/dataplane/leaf_spool.h"
 #include "runner/dataplane/lineage.h"
+#include "runner/dataplane/record_finder.h"
 #include "runner/dataplane/stage.h"
 
 namespace daybook {
@@ -26,6 +27,7 @@ class StageJob {
   struct PartDone {
     std::uint64_t read = 0, rows_out = 0, rows_to_output = 0;
     std::uint64_t quarantined = 0, filtered = 0, merged = 0;
+    bool elsewhere_good = false;
     std::vector<Digest> record_leaves, row_leaves;
     std::vector<SourceRow> sources;  // of the output rows, where lineage is wanted
     // Instead of the leaves, where one part is the whole source.
@@ -47,7 +49,8 @@ class StageJob {
   Staged<bool> try_part(std::size_t part, bool careful, duckdb_connection connection,
                         PartDone& done);
   Staged<void> write_quarantine_of(StageRun& run, PartDone& done);
-  Staged<std::vector<QuarantinedRecord>> records_of(const std::vector<SetAside>& rows);
+  class ParquetFinder;
+  Staged<QuarantinedRecord> record_of(SetAside aside, RecordFinder& finder, ParquetFinder& parquet);
   StageRun& begin_whole();
   Staged<void> ask_source_gates(StageResult& result);
   void commit(std::size_t index, PartDone done);
@@ -59,7 +62,7 @@ class StageJob {
   Staged<void> finish_output(StageResult& result);
   Staged<StageRun*> open_current_jsonl(const std::vector<std::string>& files);
   Staged<void> merge_current(StageResult& result);
-  Staged<std::vector<SourceRow>> losers_of(const std::string& query);
+  Staged<RowSet> losers_of(const std::string& query);
   std::string source_relation(const StageRun& run) const;
   StepsOptions options_for(const StageRun& run, bool careful, bool taps) const;
   bool parquet_source() const;
@@ -94,6 +97,7 @@ class StageJob {
   std::vector<std::string> files_;
   std::vector<FixedFile> fixed_;  // Parquet files as they were before they were read
   std::unique_ptr<SourceParts> parts_;
+  std::unique_ptr<SourceParts> replacement_parts_;  // of a Parquet source: nothing but its columns
   ReadContext context_;
   std::vector<LookupTable> lookups_;
   std::unique_ptr<Engine> engine_;
@@ -122,6 +126,7 @@ class StageJob {
     std::map<std::size_t, std::vector<std::uint64_t>> found;  // output rows of each wish
   };
   std::unique_ptr<Spools> spools_;  // where lineage is wanted
+  bool elsewhere_good_ = false;     // see PartRead
   std::set<std::string> dropping_;  // rules and steps whose rows are gone without a review
 };
 

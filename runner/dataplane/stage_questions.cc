@@ -14,6 +14,7 @@ std::expected<Digest, StageFailure> inputs_digest_of(const Pipeline& pipeline,
                                                      const std::string& column_key,
                                                      const std::vector<OverlayRecord>& overlay,
                                                      StageProgress& progress) {
+  if (!input.fault.empty()) return no_stage(ErrorClass::data, "partition", "{}", input.fault);
   std::vector<InputFile> files;
   std::vector<std::string> paths = input.files;
   if (std::holds_alternative<PostgresSource>(pipeline.source)) {
@@ -74,9 +75,8 @@ Staged<std::vector<std::string>> parquet_keys(const Pipeline& pipeline,
                       input_name(path, pipeline.project), printable(error.said(), 300));
     };
     if (columns.empty()) {
-      auto described = duck_describe(
-          (*database)->main(),
-          fmt::format("SELECT * EXCLUDE (file_row_number) FROM {}", read_parquet_rows(path)));
+      auto described = duck_describe((*database)->main(),
+                                     fmt::format("SELECT * FROM {}", read_parquet_source(path)));
       if (!described) return malformed(described.error());
       for (const DescribedColumn& column : *described) columns.push_back(column.column);
     }
@@ -86,7 +86,7 @@ Staged<std::vector<std::string>> parquet_keys(const Pipeline& pipeline,
     auto result =
         duck_query((*database)->main(),
                    fmt::format("SELECT TRY_CAST({} AS {}) FROM {}", quote_name(column.name),
-                               sql_name(column.type), read_parquet_rows(path)));
+                               sql_name(column.type), read_parquet_source(path)));
     if (!result) return malformed(result.error());
     std::vector<VectorView> views;
     while (const std::uint32_t n = result->next(views)) {
@@ -139,15 +139,30 @@ std::expected<std::vector<std::string>, StageFailure> discover_partitions(
   return std::vector<std::string>(keys.begin(), keys.end());
 }
 
+std::string header_in(const FileSource& source, std::string_view head) {
+  if (head.starts_with("\xef\xbb\xbf")) head.remove_prefix(3);
+  CsvBoundary boundary;
+  advance_boundary(head.data(), head.size(), {source.csv.delimiter, source.csv.quote},
+                   SimdPath::portable, 1, boundary);
+  if (boundary.records != 0) head = head.substr(0, boundary.last_end);
+  if (head.ends_with('\n')) head.remove_suffix(1);
+  if (head.ends_with('\r')) head.remove_suffix(1);
+  return std::string(head);
+}
+
 std::vector<Violation> validate_record(const Pipeline& pipeline, const std::string& file_header,
-                                       const std::string& record) {
+                                       const std::string& record, bool waive_rules) {
   const auto* source = std::get_if<FileSource>(&pipeline.source);
   const FileSource captured;
   if (source == nullptr) source = &captured;
-  if (source->format == FileFormat::parquet) return {};
+  FileSource json;  // as records of Parquet are set aside
+  json.format = FileFormat::jsonl;
+  if (source->format == FileFormat::parquet) source = &json;
   StageProgress progress;
   ReadContext context;
   if (pipeline.contract) context.columns = pipeline.contract->columns;
+  if (source->format == FileFormat::jsonl && context.columns.empty())
+    return {};  // in the file alone
   auto parts = SourceParts::of_header(*source, file_header, context.columns, progress);
   if (!parts) return {{"structure", "", parts.error().detail}};
   context.parts = parts->get();
@@ -160,7 +175,7 @@ std::vector<Violation> validate_record(const Pipeline& pipeline, const std::stri
     violations.insert(violations.end(), bad.violations.begin(), bad.violations.end());
   };
   const auto reader =
-      RecordReader::open(context, {{source_row(0, 1), Replacement{record, false}}}, read);
+      RecordReader::open(context, {{source_row(0, 1), Replacement{record, waive_rules}}}, read);
   OwnVectors vectors(context.columns);
   std::vector<SourceRow> rows(vector_rows_max);
   for (;;) {
@@ -363,7 +378,7 @@ void check_types(const Pipeline& pipeline, Diagnostics& diagnostics) {
 EngineVersion engine_version() {
   EngineVersion version;
   version.text =
-      fmt::format("daybook 0.1.0, duckdb {}, components 1, rows 2", duckdb_library_version());
+      fmt::format("daybook 0.1.0, duckdb {}, components 2, rows 2", duckdb_library_version());
   version.digest = sha256(bytes_of(version.text));
   return version;
 }

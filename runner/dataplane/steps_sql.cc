@@ -4,6 +4,7 @@
 #include <set>
 
 #include "runner/dataplane/rules.h"
+#include "runner/dataplane/source_parts.h"
 
 namespace daybook {
 namespace {
@@ -52,6 +53,13 @@ class StepsBuilder {
       text += fmt::format("{}__x{}", separator, i);
     }
     return text;
+  }
+  // Rows for which the condition holds; it stays where it is, because its value is volatile. Others
+  // the optimiser moves down through the steps, and puts what the steps compute in the place of
+  // columns: of steps that use a column twice, or let rows leave, it makes a condition that doubles
+  // with each.
+  std::string from_where(const std::string& condition) const {
+    return fmt::format("(SELECT *, daybook_in({}) AS __in FROM {}) WHERE __in", condition, from_);
   }
   std::string hidden() const { return "__src, __s" + extras(); }
 
@@ -145,6 +153,43 @@ class StepsBuilder {
     from_ = fmt::format("(SELECT {}, {} FROM {})", list, hidden(), from_);
   }
 
+  // Rows with a computed value that no column may hold leave, and the value with them: what comes
+  // after would make more of it.
+  void leave_unfit(const std::vector<std::string>& computed) {
+    std::string list, why;
+    for (const std::string& name : names_) {
+      const std::string quoted = quote_name(name);
+      list += list.empty() ? "" : ", ";
+      if (std::find(computed.begin(), computed.end(), name) == computed.end() ||
+          !may_be_unfit(name)) {
+        list += quoted;
+        continue;
+      }
+      list += fmt::format("CASE WHEN daybook_unfit({0}) = 0 THEN {0} END AS {0}", quoted);
+      why += fmt::format(
+          " WHEN daybook_unfit({0}) = 1 THEN {1} WHEN daybook_unfit({0}) = 2 THEN {2}", quoted,
+          status(RowOutcome::quarantined, step_, name,
+                 "is no finite number: a division by zero, or too large"),
+          status(RowOutcome::quarantined, step_, name,
+                 fmt::format("is a text longer than {} MiB",
+                             dataplane_limits::field_bytes_max >> 20)));
+    }
+    if (why.empty()) return;
+    from_ =
+        fmt::format("(SELECT {}, __src, CASE WHEN __s <> 0 THEN __s{} ELSE 0 END AS __s{} FROM {})",
+                    list, why, extras(), from_);
+  }
+  // Whole numbers, decimals, dates and truth values are what they are.
+  bool may_be_unfit(const std::string& name) const {
+    if (pipeline_.schema.size() <= index_ + 1) return true;
+    for (const Column& column : pipeline_.schema[index_ + 1]) {
+      if (column.name == name)
+        return column.type.kind == ColumnType::Kind::string ||
+               column.type.kind == ColumnType::Kind::float64;
+    }
+    return true;
+  }
+
   void add_extra(const std::string& condition, RowExtra extra) {
     const std::string before = extras();
     const std::size_t number = query_.taps.back().extras.size();
@@ -178,8 +223,13 @@ class StepsBuilder {
     std::vector<NewValue> set;
     for (const auto& [name, expression] : derive.columns) set.push_back({name, expression.sql});
     const std::vector<std::string> values = values_of(set);
-    for (std::size_t i = 0; i < set.size(); ++i) set[i].sql = values[i];
+    std::vector<std::string> computed;
+    for (std::size_t i = 0; i < set.size(); ++i) {
+      set[i].sql = values[i];
+      computed.push_back(set[i].column);
+    }
     set_columns(set);
+    leave_unfit(computed);
   }
   void add(const step::Filter& filter) {
     const std::string keep = truth_of(filter.keep.sql);
@@ -220,8 +270,8 @@ class StepsBuilder {
     const std::size_t number = query_.passes.size();
     query_.passes.push_back(
         {fmt::format("SELECT __src FROM (SELECT __src, row_number() OVER (PARTITION BY {} ORDER BY "
-                     "{}) AS __n FROM {} WHERE __s = 0{}) WHERE __n > 1 ORDER BY __src",
-                     keys, order, from_, condition),
+                     "{}) AS __n FROM {}) WHERE __n > 1 ORDER BY __src",
+                     keys, order, from_where("__s = 0" + condition)),
          code});
     return fmt::format("daybook_loser({}, __src)", number);
   }
@@ -268,12 +318,16 @@ class StepsBuilder {
     for (const auto& [theirs, name] : lookup.take) names_.push_back(name);
     if (options_.levels) found_ = fmt::format("(SELECT __src, __f FROM {})", from_);
     ++lookups_;
-    if (lookup.missing == step::Lookup::Missing::null) return;
-    leave_where("__f IS NULL",
-                status(lookup.missing == step::Lookup::Missing::fail ? RowOutcome::fails_run
-                                                                     : RowOutcome::quarantined,
-                       step_, lookup.on.empty() ? "" : lookup.on[0].first,
-                       "is not in " + lookup.from.path));
+    if (lookup.missing != step::Lookup::Missing::null) {
+      leave_where("__f IS NULL",
+                  status(lookup.missing == step::Lookup::Missing::fail ? RowOutcome::fails_run
+                                                                       : RowOutcome::quarantined,
+                         step_, lookup.on.empty() ? "" : lookup.on[0].first,
+                         "is not in " + lookup.from.path));
+    }
+    std::vector<std::string> taken;
+    for (const auto& [theirs, name] : lookup.take) taken.push_back(name);
+    leave_unfit(taken);
   }
 
   void add(const step::Mask& mask) {
@@ -329,7 +383,7 @@ class StepsBuilder {
   // Rows that are still in, counted.
   std::string counted() {
     if (!options_.taps)
-      return fmt::format("(SELECT {}, __src FROM {} WHERE __s = 0)", data_columns(), from_);
+      return fmt::format("(SELECT {}, __src FROM {})", data_columns(), from_where("__s = 0"));
     return fmt::format(
         "(SELECT {0}, __src FROM (SELECT {0}, __src, {1} AS __keep FROM {2}) WHERE "
         "__keep)",
@@ -352,19 +406,20 @@ class StepsBuilder {
           "count(*) AS __n FROM {}) WHERE __n > 0)",
           list, rows);
       from_ = fmt::format("(SELECT {}, __src, __s FROM {})", data_columns(), from_);
-      return;
+    } else {
+      from_ = fmt::format(
+          "(SELECT {}, min(__src) AS __src, CAST(0 AS INTEGER) AS __s FROM {} GROUP BY {} ORDER BY "
+          "{})",
+          list, rows, by, by);
     }
-    from_ = fmt::format(
-        "(SELECT {}, min(__src) AS __src, CAST(0 AS INTEGER) AS __s FROM {} GROUP BY {} ORDER BY "
-        "{})",
-        list, rows, by, by);
+    leave_unfit(names_);
   }
   void add(const step::Sql& sql) {
     query_.streams = false;
     // A query need not look at all of its rows, and may look at them twice: they are counted on the
     // way into a table of their own, which it reads.
     std::string rows =
-        fmt::format("(SELECT {}, __src FROM {} WHERE __s = 0)", data_columns(), from_);
+        fmt::format("(SELECT {}, __src FROM {})", data_columns(), from_where("__s = 0"));
     if (options_.taps) {
       const std::string table = fmt::format("__input_{}", query_.tables.size());
       if (auto made =
@@ -394,6 +449,7 @@ class StepsBuilder {
         "(SELECT {}, (CAST(1 AS BIGINT) << 62) + row_number() OVER () AS __src, CAST(0 AS INTEGER) "
         "AS __s FROM ({}{}))",
         data_columns(), body, ordered ? "" : " ORDER BY ALL");
+    leave_unfit(names_);
   }
 
   void output() {
@@ -485,7 +541,7 @@ class StepsBuilder {
     query_.columns = columns;
     add_level("output");
     if (!options_.taps) {
-      query_.sql = fmt::format("SELECT {}, __src FROM {} WHERE __s = 0", data_columns(), from_);
+      query_.sql = fmt::format("SELECT {}, __src FROM {}", data_columns(), from_where("__s = 0"));
       return;
     }
     query_.sql = fmt::format("SELECT {0} FROM (SELECT {0}, {1} AS __keep FROM {2}) WHERE __keep",
@@ -514,50 +570,6 @@ class StepsBuilder {
 };
 
 }  // namespace
-
-bool is_ordered(std::string_view query) {
-  int depth = 0;
-  bool order = false;  // the word before was ORDER
-  for (std::size_t i = 0; i < query.size();) {
-    const char c = query[i];
-    const auto is_word = [&](std::size_t at) {
-      const char w = query[at];
-      return (w >= 'a' && w <= 'z') || (w >= 'A' && w <= 'Z') || (w >= '0' && w <= '9') ||
-             w == '_' || static_cast<unsigned char>(w) >= 0x80;
-    };
-    if (c == '\'' || c == '"') {
-      const std::size_t end = query.find(c, i + 1);
-      if (end == std::string_view::npos) return false;
-      i = end + 1;
-      order = false;
-    } else if (query.substr(i, 2) == "--") {
-      i = std::min(query.find('\n', i), query.size());
-    } else if (query.substr(i, 2) == "/*") {
-      const std::size_t end = query.find("*/", i);
-      if (end == std::string_view::npos) return false;
-      i = end + 2;
-    } else if (is_word(i)) {
-      std::string word;
-      for (; i < query.size() && is_word(i); ++i) {
-        const char w = query[i];
-        word.push_back(w >= 'A' && w <= 'Z' ? static_cast<char>(w + 32) : w);
-      }
-      if (order && word == "by" && depth == 0) return true;
-      order = word == "order";
-    } else {
-      depth += c == '(' ? 1 : c == ')' ? -1 : 0;
-      if (c != ' ' && c != '\n' && c != '\t' && c != '\r') order = false;
-      ++i;
-    }
-  }
-  return false;
-}
-
-bool steps_stream(const Pipeline& pipeline) {
-  return std::none_of(pipeline.steps.begin(), pipeline.steps.end(), [](const Step& step) {
-    return std::holds_alternative<step::Aggregate>(step) || std::holds_alternative<step::Sql>(step);
-  });
-}
 
 Staged<StepsQuery> build_steps(const Pipeline& pipeline, const StepsOptions& options,
                                duckdb_connection connection) {

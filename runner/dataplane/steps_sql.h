@@ -82,6 +82,9 @@ Staged<StepsQuery> build_steps(const Pipeline& pipeline, const StepsOptions& opt
 // Whether the query as a whole, not a part of it in parentheses, says ORDER BY.
 bool is_ordered(std::string_view query);
 
+// So many that what the steps make of their texts stays of a size: fewer where texts may grow.
+std::uint32_t rows_at_once(const Pipeline& pipeline);
+
 // Whether build_steps will say `streams`.
 bool steps_stream(const Pipeline& pipeline);
 

@@ -13,6 +13,34 @@ struct Pairs : Project {
   Pairs() { columns({column("a", Kind::string), column("b", Kind::string)}); }
 };
 
+TEST(Header, SaysEverythingThatIsNotAsTheContractHasIt) {
+  const auto said = [](std::string_view header, char delimiter = ',') {
+    Project p;
+    FileSource source;
+    source.csv.delimiter = delimiter;
+    p.pipeline.source = source;
+    p.columns({column("id", ColumnType::Kind::int32), column("name", ColumnType::Kind::string),
+               column("price", ColumnType::Kind::string)});
+    p.source("a.csv", std::string(header) + "\n1,2,3\n");
+    const auto result = p.stage();
+    return result ? std::string() : result.error().detail;
+  };
+  EXPECT_EQ(said("id,name,price"), "");
+  EXPECT_EQ(said("\xef\xbb\xbfprice,name,id\r"), "");
+  EXPECT_EQ(said("id,ID,id,x"),
+            "a.csv: column \"ID\" is not in the contract; column \"x\" is not in the contract; "
+            "column \"id\" stands twice; column \"name\" is missing; column \"price\" is missing");
+  EXPECT_EQ(
+      said("id;name;price"),
+      "a.csv: column \"id;name;price\" is not in the contract; column \"id\" is missing; column "
+      "\"name\" is missing; column \"price\" is missing (the columns are delimited by \";\": "
+      "csv: {path: …, delimiter: \";\"})");
+  EXPECT_TRUE(said("id\tname\tprice").ends_with("delimiter: \"\\t\"})"));
+  EXPECT_TRUE(said("id,name,price", ';').ends_with("delimiter: \",\"})"));
+  EXPECT_TRUE(said("id,na\xefme,price").find("is not UTF-8 text") != std::string::npos);
+  EXPECT_TRUE(said("a,b,c,d,e,f,g").find("; and 2 more") != std::string::npos);
+}
+
 TEST(HostileCsv, AnUnterminatedQuoteCostsOneLine) {
   Pairs p;
   std::string text = "a,b\n\"never closed,1\n";

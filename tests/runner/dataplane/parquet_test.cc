@@ -57,6 +57,90 @@ TEST(Parquet, SetsRecordsAsideAsJsonWithWhatStoodInTheFile) {
   EXPECT_EQ(bad[3].violations[0].rule, "not_five");
 }
 
+TEST(Parquet, RecordsAreReplacedByWhatTheyWereAmendedTo) {
+  Orders p;
+  const auto first = p.stage(StagedFormat::csv);
+  ASSERT_TRUE(first) << first.error().detail;
+  const Digest source = first->inputs[0].digest;
+  const std::string amended = R"({"id":2,"amount":2.00,"day":"2024-01-01","note":"a\nb"})";
+  EXPECT_TRUE(validate_record(p.pipeline, "", amended).empty());
+  EXPECT_EQ(
+      validate_record(p.pipeline, "", R"({"id":2,"amount":"x","day":null,"note":null})").size(),
+      1U);
+  EXPECT_EQ(validate_record(p.pipeline, "", R"({"id":3,"amount":-1.00})").size(), 1U);
+  EXPECT_TRUE(validate_record(p.pipeline, "", R"({"id":3,"amount":-1.00})", true).empty());
+  // One amended, one released as it is, one that is still bad, and in the place where it was.
+  p.overlay = {
+      {source, 2, amended, false},
+      {source, 3, R"({"id":3,"amount":-1.00,"day":"2024-01-02","note":"say \"hi\""})", true},
+      {source, 4, R"({"id":4,"amount":7.25,"day":"never","note":null})", false}};
+  p.pipeline.steps = {step::Assert{"not_five", sql("id <> 5"), step::Assert::Else::quarantine}};
+  const auto result = p.stage(StagedFormat::csv);
+  EXPECT_EQ(p.csv(result),
+            "id,amount,day,note\n1,10.50,2024-01-01,fine\n2,2.00,2024-01-01,\"a\nb\"\n"
+            "3,-1.00,2024-01-02,\"say \"\"hi\"\"\"\n");
+  ASSERT_TRUE(result);
+  expect_conserved(*result);
+  EXPECT_EQ(result->counts, (RowCounts{5, 3, 2, 0, 0}));
+  const auto bad = p.quarantine(*result);
+  ASSERT_EQ(bad.size(), 2U);
+  EXPECT_EQ(bad[0].row, 4U);
+  EXPECT_EQ(bad[0].violations[0].rule, "day.type");
+  EXPECT_EQ(bad[1].row, 5U);
+  EXPECT_NE(result->inputs_digest, first->inputs_digest);
+  // An append-mode release reads nothing else.
+  p.overlay.pop_back();
+  p.overlay_only = true;
+  const auto alone = p.stage(StagedFormat::csv);
+  ASSERT_TRUE(alone) << alone.error().detail;
+  EXPECT_EQ(alone->counts, (RowCounts{2, 2, 0, 0, 0}));
+}
+
+TEST(Parquet, ReplacementsAreOfThePartitionWhoseRecordTheyReplaceAndKeepKeysUnique) {
+  Orders p;
+  p.pipeline.partition.by = Partitioning::By::column;
+  p.pipeline.partition.name = "day";
+  p.column_key = "unkeyed";
+  const auto first = p.stage(StagedFormat::csv);
+  ASSERT_TRUE(first) << first.error().detail;
+  EXPECT_EQ(first->counts, (RowCounts{1, 0, 1, 0, 0}));
+  p.overlay = {{first->inputs[0].digest, 4,
+                R"({"id":4,"amount":7.25,"day":"2024-01-02","note":null})", false}};
+  EXPECT_EQ(p.stage(StagedFormat::csv)->counts, (RowCounts{1, 1, 0, 0, 0}));
+  p.pipeline.partition = {};
+  p.column_key.clear();
+  RowRule once = rule("id.unique", RowRule::Kind::unique, "id");
+  p.pipeline.contract->row_rules.push_back(once);
+  p.overlay[0].bytes = R"({"id":1,"amount":7.25,"day":"2024-01-02","note":null})";
+  const auto result = p.stage(StagedFormat::csv);
+  ASSERT_TRUE(result) << result.error().detail;
+  EXPECT_EQ(count_of(*result, "id.unique"), 1U);
+}
+
+TEST(Parquet, AColumnMayBeNamedLikeTheReadersOwn) {
+  Orders p;
+  for (const char* name : {"file_row_number", "FILE_ROW_NUMBER", "filename"}) {
+    Project made;
+    made.columns({column("id", Kind::int64), column(name, Kind::int64)});
+    made.source("a.csv", std::string("id,") + name + "\n1,70\n2,60\n3,50\n");
+    const auto parquet = made.stage();
+    ASSERT_TRUE(parquet) << parquet.error().detail;
+    FileSource source;
+    source.format = FileFormat::parquet;
+    made.pipeline.source = source;
+    made.input.files = {(made.directory / parquet->files.at(0).name).string()};
+    RowRule least = rule("small", RowRule::Kind::maximum, name);
+    least.bound = "65";
+    made.pipeline.contract->row_rules = {least};
+    const auto result = made.stage(StagedFormat::csv);
+    EXPECT_EQ(made.csv(result), std::string("id,") + name + "\n2,60\n3,50\n");
+    ASSERT_TRUE(result);
+    EXPECT_EQ(made.quarantine(*result).at(0).row, 1U);
+    made.pipeline.contract.reset();
+    EXPECT_EQ(made.stage()->counts.accepted, 3U);
+  }
+}
+
 TEST(Parquet, IsFixedByDigestBeforeItIsRead) {
   Orders p;
   const auto result = p.stage();

@@ -349,6 +349,44 @@ TEST(Gates, AFileOfWhichNothingIsGoodIsHeldUnlessABudgetSaysOtherwise) {
   EXPECT_TRUE(found("100", "id\nx\ny\n")["quarantine_budget"].passed);
 }
 
+TEST(Gates, WhatAFilterLeftOutDoesNotMakeBadRecordsAnOutcome) {
+  const auto found = [](const std::string& text) {
+    Project p;
+    p.source("a.csv", text);
+    p.columns({column("id", Kind::int32)});
+    p.pipeline.steps = {step::Filter{sql("id > 5")}};
+    return findings(p.stage());
+  };
+  const auto held = found("id\n1\n2\nx\n");
+  ASSERT_TRUE(held.contains("quarantine_budget"));
+  EXPECT_FALSE(held.at("quarantine_budget").passed);
+  EXPECT_EQ(held.at("quarantine_budget").measured, "100 %: 1 of 3 records set aside, none is left");
+  EXPECT_FALSE(found("id\n1\n2\n").contains("quarantine_budget")) << "all filtered is no fault";
+}
+
+TEST(Gates, APartitionByColumnIsHeldWithTheWholeSourceOrWhenItIsLarge) {
+  const auto held = [](const std::string& text, const std::string& key) {
+    Project p;
+    p.source("a.csv", "day,v\n" + text);
+    p.columns({column("day", Kind::date), column("v", Kind::int32)});
+    p.pipeline.partition.by = Partitioning::By::column;
+    p.pipeline.partition.name = "day";
+    p.column_key = key;
+    const auto found = findings(p.stage());
+    return found.contains("quarantine_budget") && !found.at("quarantine_budget").passed;
+  };
+  std::string many;
+  for (int i = 0; i < 100; ++i) many += "2024-01-01,x\n";
+  const std::string good = "2024-01-02,1\n", bad = "2024-01-01,x\n2024-01-02,y\nsoon,1\n";
+  EXPECT_FALSE(held(good + "2024-01-01,x\n", "2024-01-01")) << "one bad record of one";
+  EXPECT_TRUE(held(bad, "2024-01-01")) << "nothing of the source is good";
+  EXPECT_TRUE(held(bad, "unkeyed")) << "nothing of the source is good";
+  EXPECT_TRUE(held(good + many, "2024-01-01")) << "a hundred bad records of a hundred";
+  std::string unkeyed;
+  for (int i = 0; i < 100; ++i) unkeyed += "soon,1\n";
+  EXPECT_FALSE(held(good + unkeyed, "unkeyed")) << "records without a key are never good";
+}
+
 TEST(Gates, AnEmptyBatchBreaksNoShare) {
   Project p;
   p.source("a.csv", "id\n");

@@ -69,6 +69,51 @@ TEST_F(Steps, ExpressionsOfOneDeriveSeeTheColumnsBeforeIt) {
             "id,a,b,c\n1,1,10,11\n2,0,20,20\n3,3,30,33\n2,4,40,44\n");
 }
 
+TEST_F(Steps, NumbersThatAreNoneAreSetAsideByTheStepThatMadeThem) {
+  EXPECT_EQ(run(R"yaml(  - derive: {r: "a / b", n: "sqrt(price)"}
+  - derive: {s: "1 / r"}
+  - select: [id, r, s])yaml"),
+            "id,r,s\n1,10,0.1\n3,10,0.1\n2,10,0.1\n");
+  EXPECT_EQ(count("step 1 derive"), 1U);
+  const auto bad = read_quarantine(project.result->quarantine_file);
+  ASSERT_TRUE(bad);
+  ASSERT_EQ(bad->size(), 2U);  // the other one has no id
+  EXPECT_EQ(bad->at(0).violations,
+            (std::vector<Violation>{
+                {"step 1 derive", "r", "is no finite number: a division by zero, or too large"}}));
+  EXPECT_EQ(bad->at(0).bytes, "2,20,0,bolt,0.25,2024-01-02");
+  // Too large, and neither larger nor smaller than anything.
+  std::string powers = R"yaml(  - derive: {x: "cast(a as double)"})yaml";
+  for (int i = 0; i < 9; ++i)
+    powers += R"yaml(
+  - derive: {x: "x * x"})yaml";
+  EXPECT_EQ(run(powers + "\n  - select: [id]"), "id\n");
+  EXPECT_EQ(count("step 9 derive") + count("step 10 derive"), 4U);
+}
+
+TEST_F(Steps, AggregatesOfWhichNoNumberIsFoundAreSetAside) {
+  EXPECT_EQ(run(R"yaml(  - aggregate: {by: [id], columns: {share: "sum(a) / sum(b)"}})yaml"),
+            "id,share\n1,10\n2,15\n3,10\n");
+  write_file(project.root / "feed/items.csv", "id,a,b,name,price,day\n1,1,0,n,1,2024-01-01\n");
+  EXPECT_EQ(run(R"yaml(  - aggregate: {by: [id], columns: {share: "sum(a) / sum(b)"}})yaml"),
+            "id,share\n");
+  EXPECT_EQ(count("step 1 aggregate"), 1U);
+}
+
+TEST_F(Steps, TextsThatGrowWithoutEndAreSetAside) {
+  std::string doubled;
+  for (int i = 0; i < 40; ++i) doubled += "  - derive: {name: \"name || name\"}\n";
+  EXPECT_EQ(run(doubled + "  - select: [id]"), "id\n2\n");  // the one without a name
+  const auto bad = read_quarantine(project.result->quarantine_file);
+  ASSERT_TRUE(bad);
+  EXPECT_EQ(bad->at(0).violations,
+            (std::vector<Violation>{{"step 18 derive", "name", "is a text longer than 1 MiB"}}));
+  EXPECT_EQ(bad->at(0).bytes, "1,10,1,anvil,10.50,2024-01-01");
+  EXPECT_EQ(run(R"yaml(  - derive: {name: "lpad(name, 1048577, '-')"}
+  - select: [id])yaml"),
+            "id\n2\n");
+}
+
 TEST_F(Steps, DeriveSwapsColumnsAlsoWhereARowFails) {
   EXPECT_EQ(
       run(R"yaml(  - derive: {a: "b", b: "a", c: "cast(1000 / b as integer)", d: "cast(a as tinyint)"}
@@ -137,10 +182,23 @@ TEST_F(Steps, LookupMissingIsNullOrFailsOrIsSetAside) {
                            missing));
   };
   EXPECT_EQ(with("\"null\""), "id,label\n1,one\n2,\n3,three\n2,\n");
+  EXPECT_EQ(with("null"), "id,label\n1,one\n2,\n3,three\n2,\n");
   EXPECT_EQ(with("quarantine"), "id,label\n1,one\n3,three\n");
   EXPECT_EQ(count("step 1 lookup"), 2U);
   EXPECT_TRUE(with("fail").starts_with("failed: rule: 2 records break the rule step 1 lookup"));
   EXPECT_EQ(project.result.error().error, ErrorClass::data);
+}
+
+TEST_F(Steps, DecimalsOfAJsonLookupAreWhatIsWritten) {
+  project.write("feed/rates.jsonl",
+                "{\"id\":1,\"rate\":0.10,\"nested\":{\"rate\":7}}\n"
+                "{\"id\":2,\"rate\":12345678901234567.89}\n{\"id\":3,\"rate\":100.0}\n");
+  EXPECT_EQ(run(R"yaml(  - lookup:
+      from: {jsonl: {path: "feed/rates.jsonl"}}
+      on: {id: id}
+      take: {rate: rate}
+  - select: [id, rate])yaml"),
+            "id,rate\n1,0.10\n2,12345678901234567.89\n3,100.0\n2,12345678901234567.89\n");
 }
 
 TEST_F(Steps, LookupKeysAreComparedByValue) {
