@@ -8,6 +8,7 @@
 #include <span>
 
 #include "ledger/digest.h"
+#include "statemachine/batch_name.h"
 
 namespace daybook {
 namespace {
@@ -138,8 +139,9 @@ struct Sentence {
   }
   std::string batch(BatchId id) const {
     const BatchState* b = state.find(id);
-    return b == nullptr ? fmt::format("quarantine batch {}", id)
-                        : fmt::format("quarantine batch {} of {}", id, slot(b->slot));
+    return b == nullptr
+               ? fmt::format("quarantine batch {}", id)
+               : fmt::format("quarantine batch {} of {}", batch_name(state, id), slot(b->slot));
   }
   std::string subject(ApprovalId id) const {
     const ApprovalState* a = state.find(id);

@@ -1,17 +1,17 @@
 #include "runner/quarantine.h"
 
 #include <algorithm>
+#include <fstream>
 #include <map>
-#include <tuple>
 
 #include "ledger/payload_store.h"
 #include "replay/queries.h"
+#include "runner/dataplane/quarantine_file.h"
 #include "runner/keeper.h"
+#include "statemachine/batch_name.h"
 
 namespace daybook {
 namespace {
-
-using Identity = std::tuple<Digest, std::uint64_t>;  // source digest, row
 
 RecordStatus status_of(RecordState::Status status) {
   switch (status) {
@@ -34,8 +34,37 @@ EntryIndex erased_at(const State& state, BatchId batch, std::uint32_t record) {
   return no_entry;
 }
 
-// The batch's own records and decisions, without what earlier batches say.
-Result<std::vector<HeldRecord>> read_own(const BookView& book, BatchId id) {
+// Calls `visit` with each line of the batch, its LF left out; memory does not grow with the batch.
+Result<void> each_line(const BookView& book, const BatchState& batch,
+                       const std::function<Result<bool>(std::string_view)>& visit) {
+  std::string rest;
+  bool stopped = false;
+  const auto piece = [&](Bytes bytes) -> Result<void> {
+    rest.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    std::size_t begin = 0;
+    for (std::size_t end = rest.find('\n'); end != std::string::npos;
+         end = rest.find('\n', begin)) {
+      const auto more = visit(std::string_view(rest).substr(begin, end - begin));
+      if (!more) return std::unexpected(more.error());
+      begin = end + 1;
+      if (*more) continue;
+      stopped = true;
+      return fail(Error::Code::conflict, "enough");
+    }
+    rest.erase(0, begin);
+    return {};
+  };
+  const auto read = book.payloads.read(as_address(batch.payload), piece);
+  if (stopped) return {};
+  if (!read) return read;
+  if (!rest.empty()) return fail(Error::Code::corrupt, "the last quarantined record is cut off");
+  return {};
+}
+
+}  // namespace
+
+Result<BatchReader> BatchReader::open(const BookView& book, BatchId id) {
+  BatchReader out(book, id);
   const BatchState* batch = book.state.find(id);
   if (batch == nullptr) return fail(Error::Code::not_found, "there is no quarantine batch {}", id);
   const auto entry = entry_at(book.ledger, batch->at);
@@ -43,87 +72,204 @@ Result<std::vector<HeldRecord>> read_own(const BookView& book, BatchId id) {
   const auto* staged = std::get_if<AttemptStaged>(&entry->event);
   if (staged == nullptr)
     return fail(Error::Code::corrupt, "entry {} does not stage batch {}", batch->at, id);
-  if (batch->erased_whole) {
-    HeldRecord gone;
-    gone.batch = id;
-    gone.slot = batch->slot;
-    gone.status = RecordStatus::erased;
-    std::vector<HeldRecord> all(batch->records, gone);
-    for (std::uint32_t i = 0; i < all.size(); ++i) {
-      all[i].position = i;
-      all[i].erased_at = erased_at(book.state, id, i);
-    }
-    return all;
-  }
-  const auto bytes = book.payloads.get(as_address(batch->payload));
-  if (!bytes) return std::unexpected(bytes.error());
-  auto parsed = parse_quarantine(*bytes);
-  if (!parsed) return std::unexpected(parsed.error());
-  if (parsed->size() != batch->records)
-    return fail(Error::Code::corrupt, "batch {} holds {} records, the book says {}", id,
-                parsed->size(), batch->records);
-
-  std::vector<HeldRecord> out;
-  out.reserve(parsed->size());
-  for (QuarantinedRecord& record : *parsed) {
-    HeldRecord held;
-    held.batch = id;
-    held.position = static_cast<std::uint32_t>(out.size());
-    held.slot = batch->slot;
-    held.record = std::move(record);
-    if (held.record.input < staged->files.size()) {
-      held.source = staged->files[held.record.input].name;
-      held.source_digest = staged->files[held.record.input].digest;
-    }
-    if (batch->is_erased(held.position)) {
-      held.status = RecordStatus::erased;
-      held.erased_at = erased_at(book.state, id, held.position);
-    } else if (const auto touched = batch->touched.find(held.position);
-               touched != batch->touched.end()) {
-      held.status = status_of(touched->second.status);
-      if (touched->second.replacement) {
-        held.replacement = *touched->second.replacement;
-        const auto text = book.payloads.get(as_address(held.replacement));
-        if (!text) return std::unexpected(text.error());
-        held.amendment = *text;
-      }
-    }
-    out.push_back(std::move(held));
-  }
+  out.files_ = staged->files;
+  out.name_ = batch_name(book.state, id);
   return out;
+}
+
+const BatchState& BatchReader::batch() const { return *book_.state.find(id_); }
+
+Digest BatchReader::source_of(std::uint32_t input) const {
+  return input < files_.size() ? files_[input].digest : Digest{};
+}
+
+Result<void> BatchReader::each_own(const Visit& visit) const {
+  std::uint64_t count = 0;
+  bool stopped = false;
+  const auto& touched = batch().touched;
+  if (batch().erased_whole) {
+    for (std::uint32_t position = 0; position < batch().records; ++position) {
+      const auto more = visit({.batch = id_,
+                               .position = position,
+                               .source = {},
+                               .row = 0,
+                               .status = RecordStatus::erased,
+                               .replacement = {},
+                               .line = {}});
+      if (!more) return std::unexpected(more.error());
+      if (!*more) break;
+    }
+    return {};
+  }
+  const auto done = each_line(book_, batch(), [&](std::string_view line) -> Result<bool> {
+    const auto place = quarantine_place(line);
+    if (!place) return fail(Error::Code::corrupt, "quarantine record {}: no place", count + 1);
+    PassingRecord record{.batch = id_,
+                         .position = static_cast<std::uint32_t>(count++),
+                         .source = source_of(place->first),
+                         .row = place->second,
+                         .status = RecordStatus::held,
+                         .replacement = {},
+                         .line = line};
+    if (batch().is_erased(record.position)) {
+      record.status = RecordStatus::erased;
+    } else if (const auto found = touched.find(record.position); found != touched.end()) {
+      record.status = status_of(found->second.status);
+      record.replacement = found->second.replacement.value_or(PayloadRef{});
+    }
+    const auto more = visit(record);
+    stopped = more && !*more;
+    return more;
+  });
+  if (!done) return done;
+  if (!stopped && count != batch().records)
+    return fail(Error::Code::corrupt, "batch {} holds {} records, the book says {}", name_, count,
+                batch().records);
+  return {};
+}
+
+Result<void> BatchReader::look_back() {
+  if (looked_back_) return {};
+  looked_back_ = true;
+  for (const BatchId other : book_.state.find(batch().slot)->batches) {
+    if (other >= id_ || book_.state.find(other)->touched.empty()) continue;
+    auto reader = open(book_, other);
+    if (!reader) return std::unexpected(reader.error());
+    std::size_t left = reader->batch().touched.size();
+    const auto read = reader->each_own([&](const PassingRecord& record) -> Result<bool> {
+      if (!reader->batch().touched.contains(record.position)) return true;
+      // What was erased and is here again was received again.
+      if (record.status != RecordStatus::erased)
+        earlier_.insert_or_assign(Identity{record.source, record.row},
+                                Earlier{record.status, record.replacement});
+      return --left > 0;
+    });
+    if (!read) return read;
+  }
+  return {};
+}
+
+Result<void> BatchReader::each(const Visit& visit) {
+  if (auto looked = look_back(); !looked) return looked;
+  return each_own([&](PassingRecord record) {
+    if (record.status != RecordStatus::held || earlier_.empty()) return visit(record);
+    const auto found = earlier_.find({record.source, record.row});
+    if (found == earlier_.end()) return visit(record);
+    // A record that was released and is here again failed again: it waits for a new decision.
+    const RecordStatus before = found->second.status;
+    record.replacement = found->second.replacement;
+    if (before == RecordStatus::released || before == RecordStatus::delivered)
+      record.status = record.replacement.bytes > 0 ? RecordStatus::amended : RecordStatus::held;
+    else
+      record.status = before;
+    return visit(record);
+  });
+}
+
+Result<HeldRecord> BatchReader::whole(const PassingRecord& record) const {
+  HeldRecord held;
+  held.batch = id_;
+  held.batch_name = name_;
+  held.position = record.position;
+  held.slot = batch().slot;
+  if (record.status == RecordStatus::erased) {
+    held.status = record.status;
+    held.erased_at = erased_at(book_.state, id_, record.position);
+    if (record.line.empty()) return held;
+  }
+  auto parsed = parse_quarantine(std::string(record.line) + "\n");
+  if (!parsed) return std::unexpected(parsed.error());
+  held.record = std::move(parsed->front());
+  held.source_digest = record.source;
+  if (held.record.input < files_.size()) {
+    held.source = files_[held.record.input].name;
+    held.source_copy = files_[held.record.input].copy;
+  }
+  held.status = record.status;
+  held.replacement = record.replacement;
+  if (held.replacement.bytes > 0) {
+    const auto text = book_.payloads.get(as_address(held.replacement));
+    if (!text) return std::unexpected(text.error());
+    held.amendment = *text;
+  }
+  return held;
+}
+
+Result<HeldRecord> read_record(const BookView& book, BatchId id, std::uint32_t position) {
+  auto reader = BatchReader::open(book, id);
+  if (!reader) return std::unexpected(reader.error());
+  std::optional<HeldRecord> out;
+  const auto read = reader->each([&](const PassingRecord& record) -> Result<bool> {
+    if (record.position != position) return true;
+    auto whole = reader->whole(record);
+    if (!whole) return std::unexpected(whole.error());
+    out = std::move(*whole);
+    return false;
+  });
+  if (!read) return std::unexpected(read.error());
+  if (!out)
+    return fail(Error::Code::not_found, "batch {} has no record {}", batch_name(book.state, id),
+                position);
+  return std::move(*out);
+}
+
+Result<std::vector<HeldRecord>> read_batch(const BookView& book, BatchId id) {
+  auto reader = BatchReader::open(book, id);
+  if (!reader) return std::unexpected(reader.error());
+  std::vector<HeldRecord> out;
+  const auto read = reader->each([&](const PassingRecord& record) -> Result<bool> {
+    auto whole = reader->whole(record);
+    if (!whole) return std::unexpected(whole.error());
+    out.push_back(std::move(*whole));
+    return true;
+  });
+  if (!read) return std::unexpected(read.error());
+  return out;
+}
+
+namespace {
+
+// The first bytes of the source a record came from: those that were kept, else what lies there now.
+Result<std::string> head_of(const BookView& book, const Pipeline& pipeline,
+                            const HeldRecord& record) {
+  constexpr std::size_t head_bytes = 1 << 20;
+  std::string head;
+  if (record.source_copy.bytes > 0) {
+    const auto read =
+        book.payloads.read(as_address(record.source_copy), [&](Bytes piece) -> Result<void> {
+          head.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+          if (head.size() < head_bytes) return {};
+          return fail(Error::Code::conflict, "enough");
+        });
+    if (read || head.size() >= head_bytes) return head;
+    if (read.error().code != Error::Code::not_found) return std::unexpected(read.error());
+  }
+  std::ifstream in(pipeline.project + "/" + record.source, std::ios::binary);
+  head.resize(head_bytes);
+  in.read(head.data(), static_cast<std::streamsize>(head.size()));
+  head.resize(static_cast<std::size_t>(in.gcount()));
+  return head;
 }
 
 }  // namespace
 
-Result<std::vector<HeldRecord>> read_batch(const BookView& book, BatchId id) {
-  auto own = read_own(book, id);
-  if (!own) return own;
-  const Slot& slot = *book.state.find(book.state.find(id)->slot);
-  std::map<Identity, HeldRecord> earlier;
-  for (const BatchId other : slot.batches) {
-    const BatchState& batch = *book.state.find(other);
-    if (other >= id || batch.touched.empty()) continue;
-    auto records = read_own(book, other);
-    if (!records) return records;
-    for (HeldRecord& record : *records)
-      // What was erased and is here again was received again.
-      if (record.status != RecordStatus::held && record.status != RecordStatus::erased)
-        earlier.insert_or_assign(Identity{record.source_digest, record.record.row}, record);
+Result<std::vector<Violation>> ReplacementCheck::operator()(const HeldRecord& record,
+                                                            const std::string& bytes, Waive waive) {
+  const BatchState& batch = *book_.state.find(record.batch);
+  const auto pipeline = definitions_.get(book_.state.find(batch.run)->definition);
+  if (!pipeline) return std::unexpected(pipeline.error());
+  const auto* source = std::get_if<FileSource>(&(*pipeline)->source);
+  std::string header;
+  if (source != nullptr && source->format == FileFormat::csv && source->csv.header) {
+    auto known = headers_.find(record.source_digest);
+    if (known == headers_.end()) {
+      const auto head = head_of(book_, **pipeline, record);
+      if (!head) return std::unexpected(head.error());
+      known = headers_.emplace(record.source_digest, header_in(*source, *head)).first;
+    }
+    header = known->second;
   }
-  for (HeldRecord& record : *own) {
-    if (record.status != RecordStatus::held) continue;
-    const auto found = earlier.find({record.source_digest, record.record.row});
-    if (found == earlier.end()) continue;
-    // A record that was released and is here again failed again: it waits for a new decision.
-    if (found->second.status == RecordStatus::released ||
-        found->second.status == RecordStatus::delivered)
-      record.status = found->second.amendment ? RecordStatus::amended : RecordStatus::held;
-    else
-      record.status = found->second.status;
-    record.amendment = found->second.amendment;
-    record.replacement = found->second.replacement;
-  }
-  return own;
+  return validate_replacement(**pipeline, header, bytes, waive);
 }
 
 std::vector<BatchId> open_batches(const State& state, const std::string& pipeline) {
@@ -151,7 +297,8 @@ Result<std::vector<OverlayRecord>> collect(const BookView& book, SlotId id, bool
   std::vector<OverlayRecord> out;
   const Slot* slot = book.state.find(id);
   if (slot == nullptr) return out;
-  std::map<Identity, OverlayRecord> latest;  // a later decision on the same record wins
+  using Identity = std::pair<Digest, std::uint64_t>;  // source digest, row
+  std::map<Identity, OverlayRecord> latest;           // a later decision on the same record wins
   for (const BatchId batch_id : slot->batches) {
     const BatchState& batch = *book.state.find(batch_id);
     const bool any = std::ranges::any_of(batch.touched, [](const auto& entry) {
@@ -159,19 +306,27 @@ Result<std::vector<OverlayRecord>> collect(const BookView& book, SlotId id, bool
              entry.second.status == RecordState::Status::delivered;
     });
     if (!any) continue;
-    auto records = read_own(book, batch_id);
-    if (!records) return std::unexpected(records.error());
-    for (HeldRecord& record : *records) {
-      const bool released = record.status == RecordStatus::released;
-      const bool delivered = record.status == RecordStatus::delivered;
-      if (!released && !(delivered && !undelivered_only)) continue;
-      latest.insert_or_assign(
-          Identity{record.source_digest, record.record.row},
-          OverlayRecord{.source = record.source_digest,
-                        .row = record.record.row,
-                        .bytes = record.amendment ? *record.amendment : record.record.bytes,
-                        .waive_rules = !record.amendment});
-    }
+    auto reader = BatchReader::open(book, batch_id);
+    if (!reader) return std::unexpected(reader.error());
+    std::size_t left = batch.touched.size();
+    const auto read = reader->each_own([&](const PassingRecord& passing) -> Result<bool> {
+      if (!batch.touched.contains(passing.position)) return true;
+      --left;
+      const bool released = passing.status == RecordStatus::released;
+      const bool delivered = passing.status == RecordStatus::delivered;
+      if (released || (delivered && !undelivered_only)) {
+        auto record = reader->whole(passing);
+        if (!record) return std::unexpected(record.error());
+        latest.insert_or_assign(
+            Identity{record->source_digest, record->record.row},
+            OverlayRecord{.source = record->source_digest,
+                          .row = record->record.row,
+                          .bytes = record->amendment ? *record->amendment : record->record.bytes,
+                          .waive_rules = !record->amendment});
+      }
+      return left > 0;
+    });
+    if (!read) return std::unexpected(read.error());
   }
   for (auto& [identity, record] : latest) out.push_back(std::move(record));
   return out;

@@ -2,6 +2,7 @@
 // run that takes it on.
 #include <algorithm>
 
+#include "runner/definition/partitions.h"
 #include "runner/fence.h"
 #include "runner/planning.h"
 #include "runner/quarantine.h"
@@ -228,7 +229,8 @@ asio::awaitable<std::expected<RunReport, RunProblem>> Runner::run(RunRequest req
 
   ExpectPartitions expected{.pipeline = pipeline->name, .sink = sink_name, .keys = {}};
   if (request.partitions.empty() && !request.only_failed) {
-    for (const Offered& one : chosen) expected.keys.push_back(one.key);
+    for (const Offered& one : chosen)
+      if (partition_fault(*pipeline, one.input).empty()) expected.keys.push_back(one.key);
     for (const std::string& key : pipeline->partition.expected) expected.keys.push_back(key);
     (void)co_await keeper_.ask(system_actor(), std::move(expected));
   }

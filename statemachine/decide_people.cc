@@ -1,6 +1,7 @@
 // The rules for what people decide: quarantined records, approvals, compensation.
 #include <algorithm>
 
+#include "statemachine/batch_name.h"
 #include "statemachine/decisions.h"
 
 namespace daybook::decisions {
@@ -13,7 +14,8 @@ std::expected<const BatchState*, Refusal> batch_of(const State& state, BatchId i
   const BatchState* batch = state.find(id);
   if (batch == nullptr) return refuse(unknown, "there is no quarantine batch {}", id);
   if (batch->superseded)
-    return refuse(stale, "batch {} is superseded: a later load read these records again", id);
+    return refuse(stale, "batch {} is superseded: a later load read these records again",
+                  batch_name(state, id));
   return batch;
 }
 

@@ -9,12 +9,14 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <memory>
 #include <thread>
 
 #include "runner/connect/failure.h"
+#include "runner/connect/readers_umask.h"
 
 namespace daybook {
 namespace {
@@ -40,7 +42,10 @@ SinkResult<void> write_all(int fd, std::string_view content, const std::string& 
   return {};
 }
 
+std::atomic<int> readers_umask = -1;
+
 mode_t umask_now() {
+  if (const int mask = readers_umask; mask >= 0) return static_cast<mode_t>(mask);
   // The only portable way to read it is to set it; /proc tells without touching it.
   std::unique_ptr<FILE, int (*)(FILE*)> status(::fopen("/proc/self/status", "re"), ::fclose);
   std::array<char, 256> line{};
@@ -68,6 +73,12 @@ SinkResult<void> write_temporary(const Directory& directory, const std::string& 
   return {};
 }
 
+// What was just made is for those who read the target, whatever the program's own umask is.
+SinkResult<void> open_to_readers(int fd, mode_t mode, const std::string& path) {
+  if (readers_umask < 0 || ::fchmod(fd, mode & ~umask_now()) == 0) return {};
+  return errno_failure(errno, "chmod", path);
+}
+
 SinkResult<void> copy_file(int from, int to, const std::string& path) {
   auto buffer = std::make_unique<char[]>(chunk_bytes);
   for (;;) {
@@ -81,6 +92,8 @@ SinkResult<void> copy_file(int from, int to, const std::string& path) {
 }
 
 }  // namespace
+
+void set_readers_umask(mode_t mask) { readers_umask = static_cast<int>(mask); }
 
 void Descriptor::reset() {
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
@@ -107,13 +120,19 @@ SinkResult<Directory> make_directories(const Directory& parent,
                           fmt::format("{} leaves {}", below.string(), parent.path), "sink.path");
     }
     path += "/" + name;
-    if (::mkdirat(at.get(), name.c_str(), directory_mode) == 0) {
+    const bool made = ::mkdirat(at.get(), name.c_str(), directory_mode) == 0;
+    if (made) {
       if (::fsync(at.get()) != 0) return errno_failure(errno, "fsync", path);
     } else if (errno != EEXIST) {
       return errno_failure(errno, "mkdir", path);
     }
     Descriptor next(open_beneath(at.get(), name.c_str(), O_RDONLY | O_DIRECTORY));
     if (!next) return errno_failure(errno, "open (symbolic links are refused)", path);
+    if (made) {
+      if (auto open = open_to_readers(next.get(), directory_mode, path); !open) {
+        return std::unexpected(open.error());
+      }
+    }
     at = std::move(next);
   }
   return Directory{std::move(at), std::move(path)};
@@ -236,6 +255,7 @@ SinkResult<void> bring_file(const Directory& source, const std::string& from,
   const Descriptor out(::openat(target.fd(), to.c_str(),
                                 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, file_mode));
   if (!out) return errno_failure(errno, "create", path);
+  if (auto open = open_to_readers(out.get(), file_mode, path); !open) return open;
   if (auto copied = copy_file(in.get(), out.get(), path); !copied) return copied;
   if (::fsync(out.get()) != 0) return errno_failure(errno, "fsync", path);
   return {};

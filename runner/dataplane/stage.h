@@ -134,13 +134,9 @@ std::expected<std::vector<std::string>, StageFailure> discover_partitions(
 Result<std::vector<QuarantinedRecord>> read_quarantine(const std::filesystem::path& file);
 Result<std::vector<QuarantinedRecord>> parse_quarantine(std::string_view bytes);
 
-// Validates one replacement record against the source contract: the violations it still has. A
-// record that is released as it is has its rules waived; it is to be readable all the same.
-// `file_header`: of the source, empty where it has none; its columns are in that order.
+// Validates one replacement record against the source contract: the violations it still has.
 std::vector<Violation> validate_record(const Pipeline& pipeline, const std::string& file_header,
-                                       const std::string& record, bool waive_rules = false);
-// The header record of a CSV source that begins with these bytes.
-std::string header_in(const FileSource& source, std::string_view head);
+                                       const std::string& record);
 
 // What DuckDB says of the pipeline's steps and expressions over typed empty tables: catches what
 // the definition's own checker can not (argument types). Appends to diagnostics.

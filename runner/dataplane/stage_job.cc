@@ -8,13 +8,14 @@
 #include "runner/dataplane/inputs.h"
 #include "runner/dataplane/output_files.h"
 #include "runner/dataplane/postgres_source.h"
+#include "runner/definition/partitions.h"
 
 namespace daybook {
 
 std::expected<StageResult, StageFailure> stage(const StageRequest& request,
                                                StageProgress& progress) {
-  if (!request.input.fault.empty()) {
-    return no_stage(ErrorClass::data, "partition", "{}", request.input.fault);
+  if (const std::string fault = partition_fault(*request.pipeline, request.input); !fault.empty()) {
+    return no_stage(ErrorClass::data, "partition", "{}", fault);
   }
   return StageJob(request, progress).run();
 }

@@ -5,7 +5,9 @@
 #include "runner/dataplane/engine.h"
 #include "runner/dataplane/inputs.h"
 #include "runner/dataplane/postgres_source.h"
+#include "runner/dataplane/replacement.h"
 #include "runner/definition/diagnostic_codes.h"
+#include "runner/definition/partitions.h"
 
 namespace daybook {
 
@@ -14,7 +16,9 @@ std::expected<Digest, StageFailure> inputs_digest_of(const Pipeline& pipeline,
                                                      const std::string& column_key,
                                                      const std::vector<OverlayRecord>& overlay,
                                                      StageProgress& progress) {
-  if (!input.fault.empty()) return no_stage(ErrorClass::data, "partition", "{}", input.fault);
+  if (const std::string fault = partition_fault(pipeline, input); !fault.empty()) {
+    return no_stage(ErrorClass::data, "partition", "{}", fault);
+  }
   std::vector<InputFile> files;
   std::vector<std::string> paths = input.files;
   if (std::holds_alternative<PostgresSource>(pipeline.source)) {
@@ -151,7 +155,13 @@ std::string header_in(const FileSource& source, std::string_view head) {
 }
 
 std::vector<Violation> validate_record(const Pipeline& pipeline, const std::string& file_header,
-                                       const std::string& record, bool waive_rules) {
+                                       const std::string& record) {
+  return validate_replacement(pipeline, file_header, record, Waive::nothing);
+}
+
+std::vector<Violation> validate_replacement(const Pipeline& pipeline,
+                                            const std::string& file_header,
+                                            const std::string& record, Waive waive) {
   const auto* source = std::get_if<FileSource>(&pipeline.source);
   const FileSource captured;
   if (source == nullptr) source = &captured;
@@ -174,8 +184,8 @@ std::vector<Violation> validate_record(const Pipeline& pipeline, const std::stri
   read.on_quarantined = [&](const QuarantinedRecord& bad) {
     violations.insert(violations.end(), bad.violations.begin(), bad.violations.end());
   };
-  const auto reader =
-      RecordReader::open(context, {{source_row(0, 1), Replacement{record, waive_rules}}}, read);
+  const auto reader = RecordReader::open(
+      context, {{source_row(0, 1), Replacement{record, waive == Waive::rules}}}, read);
   OwnVectors vectors(context.columns);
   std::vector<SourceRow> rows(vector_rows_max);
   for (;;) {

@@ -3,7 +3,7 @@
 #include <map>
 
 #include "runner/dataplane/steps_sql.h"
-#include "runner/definition/expression.h"
+#include "runner/definition/text_growth.h"
 
 namespace daybook {
 
@@ -45,6 +45,17 @@ bool is_ordered(std::string_view query) {
   return false;
 }
 
+namespace {
+
+// What was rendered from a tree is read into it again.
+std::uint32_t growth_of(const Expression& expression) {
+  ExpressionFaults none;
+  const auto tree = parse_expression(expression.sql, none);
+  return tree ? text_growth(*tree) : growth_max;
+}
+
+}  // namespace
+
 std::uint32_t rows_at_once(const Pipeline& pipeline) {
   std::map<std::string, std::uint64_t> growth;  // of columns that steps made, over the source's
   std::uint64_t most = 1;
@@ -63,7 +74,7 @@ std::uint32_t rows_at_once(const Pipeline& pipeline) {
       for (const std::string& column : expression.columns) {
         if (before.contains(column)) longest = std::max(longest, before.at(column));
       }
-      growth[name] = std::min<std::uint64_t>(longest * expression.growth, growth_max);
+      growth[name] = std::min<std::uint64_t>(longest * growth_of(expression), growth_max);
       most = std::max(most, growth[name]);
     }
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "runner/definition/diagnostic_codes.h"
+#include "runner/definition/schedule_text.h"
 #include "runner/definition/source_text.h"
 
 namespace daybook {

@@ -64,7 +64,6 @@ inline constexpr DiagnosticCode bad_partition{"DB-2042",
                                               "the partitioning does not fit the source"};
 inline constexpr DiagnosticCode unsupported{"DB-2043", "a combination that is not supported"};
 inline constexpr DiagnosticCode no_contract{"DB-2044", "columns are not known without a contract"};
-inline constexpr DiagnosticCode bad_schedule{"DB-2045", "a schedule asks for what no calendar has"};
 // Partitions
 inline constexpr DiagnosticCode partition_value{"DB-2050",
                                                 "a folder or file name is no partition key"};

@@ -88,7 +88,6 @@ struct CheckedExpression {
   std::string sql;
   std::vector<std::string> columns;  // sorted, unique
   ValueType type;
-  std::uint32_t growth = 1;
 };
 
 // Syntax alone. The first fault ends it.
@@ -99,11 +98,6 @@ ValueType check_tree(const SyntaxNode& tree, const ExpressionScope& scope,
                      ExpressionFaults& faults);
 
 std::string render_sql(const SyntaxNode& tree);
-
-// How many times as long as the longest text it reads a text of this expression can be, about: what
-// decides how many rows are worked on at once. At most `growth_max`, which stands for no bound.
-inline constexpr std::uint32_t growth_max = 1 << 20;
-std::uint32_t text_growth(const SyntaxNode& tree);
 
 // All of it. Nothing when there was a fault.
 std::optional<CheckedExpression> check_expression(std::string_view text,

@@ -501,9 +501,8 @@ std::optional<CheckedExpression> check_expression(std::string_view text,
   std::set<std::string> columns;
   collect_columns(*tree, columns);
   std::string sql = render_sql(*tree);
-  const std::uint32_t growth = type.family == Family::text ? text_growth(*tree) : 1;
   return CheckedExpression{
-      std::move(*tree), std::move(sql), {columns.begin(), columns.end()}, type, growth};
+      std::move(*tree), std::move(sql), {columns.begin(), columns.end()}, type};
 }
 
 }  // namespace daybook

@@ -261,12 +261,6 @@ std::string text_or(const YamlNode& node, std::string_view key, std::string_view
   return text_at(node, key).value_or(std::string(otherwise));
 }
 
-std::string word_or(const YamlNode& node, std::string_view key, std::string_view otherwise) {
-  const YamlNode* found = node.find(key);
-  return found == nullptr || !found->is_scalar() || found->text.empty() ? std::string(otherwise)
-                                                                        : found->text;
-}
-
 std::optional<bool> boolean_at(const YamlNode& node, std::string_view key) {
   const auto text = text_at(node, key);
   if (!text || (*text != "true" && *text != "false")) return std::nullopt;

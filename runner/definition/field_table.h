@@ -67,8 +67,6 @@ void check_object(const YamlNode& node, const ObjectTable& table, Report& report
 // already).
 std::optional<std::string> text_at(const YamlNode& node, std::string_view key);
 std::string text_or(const YamlNode& node, std::string_view key, std::string_view otherwise);
-// Of a choice: `null` is a word like any other.
-std::string word_or(const YamlNode& node, std::string_view key, std::string_view otherwise);
 std::optional<bool> boolean_at(const YamlNode& node, std::string_view key);
 std::optional<std::int64_t> whole_at(const YamlNode& node, std::string_view key);
 std::optional<std::chrono::milliseconds> duration_at(const YamlNode& node, std::string_view key);

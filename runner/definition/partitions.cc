@@ -157,14 +157,6 @@ class Finder {
     fault(code::no_input, fmt::format("{} can not be read: {}", excerpt(path), why),
           "every file the path matches must be readable, so that none is passed over in silence");
   }
-  std::string_view key_name() const {
-    switch (pipeline_.partition.type) {
-      case Partitioning::Type::date: return "a date (yyyy-mm-dd)";
-      case Partitioning::Type::integer: return "a whole number";
-      case Partitioning::Type::string: break;
-    }
-    return "a partition key (1 to 128 of A-Z a-z 0-9 . _ = + -)";
-  }
   std::optional<std::vector<std::string>> names_in(const std::string& folder);
   void walk(const std::string& folder, std::size_t part, const std::optional<std::string>& value);
   void take(const std::string& path, const std::string& key);
@@ -174,7 +166,7 @@ class Finder {
   Diagnostics& diagnostics_;
   std::vector<std::string> parts_;
   std::map<std::string, std::vector<std::string>> found_;  // by key
-  std::map<std::string, std::string> faults_;              // of keys
+  std::map<std::string, std::string> unusable_;            // what stands in the path, by key
   std::set<std::string> missing_;                          // lookup files, told once
   std::size_t entries_ = 0;
   bool failed_ = false;
@@ -236,9 +228,7 @@ void Finder::take(const std::string& path, const std::string& key) {
     // A folder that is no partition is its own fault: the others are worked on.
     const std::string name =
         is_partition_key(key) ? key : "x-" + hex(sha256(bytes_of(key))).substr(0, 16);
-    faults_.emplace(name, fmt::format("\"{}\" in {} is not {}: rename it, or choose another type "
-                                      "for the partition",
-                                      excerpt(key), excerpt(path), key_name()));
+    unusable_.emplace(name, key);
     found_[name].push_back(pipeline_.project + "/" + path);
   } else {
     found_[key].push_back(pipeline_.project + "/" + path);
@@ -253,13 +243,10 @@ void Finder::lookups(PartitionInput& input) {
     const auto* lookup = std::get_if<step::Lookup>(&step);
     if (lookup == nullptr) continue;
     const std::string path = filled(lookup->from.path, input.placeholders);
-    if (!is_project_file(pipeline_.project, path)) {
-      if (path != lookup->from.path) {
-        input.fault = fmt::format("the lookup file {} is missing", excerpt(path));
-      } else if (missing_.insert(path).second) {
-        fault(code::missing_lookup, fmt::format("the lookup file {} is missing", excerpt(path)));
-      }
-    }
+    // A file of one partition that is missing is that partition's fault, when it is read.
+    if (path == lookup->from.path && !is_project_file(pipeline_.project, path) &&
+        missing_.insert(path).second)
+      fault(code::missing_lookup, fmt::format("the lookup file {} is missing", excerpt(path)));
     input.lookup_files.push_back(pipeline_.project + "/" + path);
   }
 }
@@ -285,8 +272,8 @@ std::optional<std::vector<PartitionInput>> Finder::files(const FileSource& sourc
     input.files = std::move(paths);
     if (pipeline_.partition.by == Partitioning::By::path)
       input.placeholders[pipeline_.partition.name] = key;
-    if (const auto fault = faults_.find(key); fault != faults_.end())
-      input.fault = fault->second;
+    if (const auto value = unusable_.find(key); value != unusable_.end())
+      input.placeholders[pipeline_.partition.name] = value->second;
     else
       lookups(input);
     inputs.push_back(std::move(input));
@@ -295,7 +282,7 @@ std::optional<std::vector<PartitionInput>> Finder::files(const FileSource& sourc
   if (pipeline_.partition.by == Partitioning::By::path &&
       pipeline_.partition.type == Partitioning::Type::integer)
     std::ranges::stable_sort(inputs, {}, [](const PartitionInput& i) {
-      return i.fault.empty() ? whole_number(i.key).value_or(0) : INT64_MAX;
+      return whole_number(i.key).value_or(INT64_MAX);
     });
   if (failed_) return std::nullopt;
   return inputs;
@@ -313,6 +300,22 @@ bool is_partition_value(std::string_view value, Partitioning::Type type) {
   if (type == Partitioning::Type::date) return is_real_date(value);
   if (type == Partitioning::Type::integer) return whole_number(value).has_value();
   return true;
+}
+
+std::string partition_fault(const Pipeline& pipeline, const PartitionInput& input) {
+  const auto value = input.placeholders.find(pipeline.partition.name);
+  if (pipeline.partition.by != Partitioning::By::path || value == input.placeholders.end() ||
+      is_partition_value(value->second, pipeline.partition.type))
+    return {};
+  std::string file = input.files.empty() ? std::string() : input.files[0];
+  if (file.starts_with(pipeline.project + "/")) file = file.substr(pipeline.project.size() + 1);
+  const std::string_view wanted = pipeline.partition.type == Partitioning::Type::date
+                                      ? "a date (yyyy-mm-dd)"
+                                  : pipeline.partition.type == Partitioning::Type::integer
+                                      ? "a whole number"
+                                      : "a partition key (1 to 128 of A-Z a-z 0-9 . _ = + -)";
+  return fmt::format("\"{}\" in {} is not {}: rename it, or choose another type for the partition",
+                     excerpt(value->second), excerpt(file), wanted);
 }
 
 std::optional<std::vector<PartitionInput>> find_partitions(const Pipeline& pipeline,

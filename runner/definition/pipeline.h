@@ -72,7 +72,6 @@ struct Expression {
   std::string sql;
   std::vector<std::string> columns;  // that it reads, sorted, unique
   Span span;                         // in the pipeline file
-  std::uint32_t growth = 1;          // of text: see text_growth
   bool operator==(const Expression& other) const {
     return sql == other.sql && columns == other.columns;
   }
@@ -250,8 +249,6 @@ struct PartitionInput {
   std::map<std::string, std::string> placeholders;
   std::string from, to;                   // range partitions
   std::vector<std::string> lookup_files;  // absolute, in order of the lookup steps
-  // Why it can not be worked on, whatever its files hold; empty where it can. It fails alone.
-  std::string fault;
   bool operator==(const PartitionInput&) const = default;
 };
 

@@ -8,4 +8,7 @@ namespace daybook {
 
 extern const ObjectTable pipeline_table;
 
+// The reference page of the pipeline file, as Markdown.
+std::string pipeline_reference_markdown();
+
 }  // namespace daybook

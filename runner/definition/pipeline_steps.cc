@@ -14,6 +14,13 @@ namespace daybook {
 
 namespace {
 
+// Of a choice: `null` is a word like any other.
+std::string word_or(const YamlNode& node, std::string_view key, std::string_view otherwise) {
+  const YamlNode* found = node.find(key);
+  return found == nullptr || !found->is_scalar() || found->text.empty() ? std::string(otherwise)
+                                                                        : found->text;
+}
+
 constexpr std::size_t steps_max = 1000;
 
 const YamlNode& at_key(const YamlNode& node, std::string_view key) {
@@ -65,10 +72,8 @@ class StepReader {
                                               ExpressionScope::Use use = ExpressionScope::Use::row,
                                               std::span<const std::string> group = {});
   Expression kept(const YamlNode& node, const CheckedExpression& checked) const {
-    return {.sql = checked.sql,
-            .columns = checked.columns,
-            .span = report_.text().span(node.range),
-            .growth = checked.growth};
+    return {
+        .sql = checked.sql, .columns = checked.columns, .span = report_.text().span(node.range)};
   }
   std::optional<Expression> condition(const YamlNode& node);
   std::optional<ColumnType> stored(const YamlNode& node, const CheckedExpression& checked);

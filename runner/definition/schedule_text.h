@@ -14,6 +14,10 @@
 
 namespace daybook {
 
+namespace code {
+inline constexpr DiagnosticCode bad_schedule{"DB-2045", "a schedule asks for what no calendar has"};
+}  // namespace code
+
 struct ScheduleFault {
   ByteRange at;  // within the text
   std::string message, hint;

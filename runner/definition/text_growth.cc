@@ -1,9 +1,10 @@
-// How much longer texts can get: joined texts add up, alternatives count once, what is cut or only
-// rewritten letter by letter stays as long as it was.
+// Joined texts add up, alternatives count once, what is cut or only rewritten letter by letter
+// stays as long as it was.
+#include "runner/definition/text_growth.h"
+
 #include <algorithm>
 #include <numeric>
 
-#include "runner/definition/expression.h"
 #include "runner/definition/field_table.h"
 
 namespace daybook {

@@ -8,7 +8,6 @@
 #include "ledger/payload_store.h"
 #include "ledger/ssh_signature.h"
 #include "runner/compensation.h"
-#include "runner/definitions.h"
 #include "runner/quarantine.h"
 #include "runner/reconcile.h"
 #include "runner/runner.h"
@@ -191,20 +190,13 @@ asio::awaitable<RequestAnswer> amend(Keeper& keeper, Actor actor, const Json& ar
   if (read.fault()) co_return failed(*read.fault());
   if (!bytes) co_return failed({Error::Code::invalid, "\"bytes\" is to be base64"});
 
-  const auto records = read_batch(keeper.view(), id);
-  if (!records) co_return failed(records.error());
-  if (position >= records->size())
-    co_return failed(
-        {Error::Code::not_found, fmt::format("batch {} has no record {}", id, position)});
-  const BatchState& batch = *keeper.state().find(id);
-  const RunState* run = keeper.state().find(batch.run);
-  DefinitionCache definitions(keeper.view());
-  const auto pipeline = definitions.get(run->definition);
-  if (!pipeline) co_return failed(pipeline.error());
-  const auto broken = validate_record(**pipeline, "", *bytes);
-  if (!broken.empty()) {
+  const auto record = read_record(keeper.view(), id, position);
+  if (!record) co_return failed(record.error());
+  const auto broken = ReplacementCheck(keeper.view())(*record, *bytes, Waive::nothing);
+  if (!broken) co_return failed(broken.error());
+  if (!broken->empty()) {
     std::string all;
-    for (const Violation& violation : broken)
+    for (const Violation& violation : *broken)
       all += (all.empty() ? "" : "; ") + violation.rule + ": " + violation.message;
     co_return failed({Error::Code::invalid, "the amended record still breaks its rules: " + all,
                       "nothing was recorded"});

@@ -120,6 +120,34 @@ class SourceTest(HostileTest):
                 self.assertNotIn("SELECT", done.out)
                 self.assertFalse(glob.glob(project.at("lake/orders/*/*")))
 
+    def test_what_is_loaded_has_the_mode_its_owner_asks_for_and_the_book_is_private(self):
+        for mask, file, folder in ((0o022, 0o644, 0o755), (0o027, 0o640, 0o750), (0o077, 0o600, 0o700)):
+            old = os.umask(mask)
+            try:
+                project = small.make(self.project())
+                self.bounded(project, "run", FILE, exits=0)
+            finally:
+                os.umask(old)
+            part = glob.glob(project.at("lake/orders", self.DAY, "*.csv"))[0]
+            self.assertEqual(os.stat(part).st_mode & 0o777, file)
+            for made in ("lake", "lake/orders", f"lake/orders/{self.DAY}"):
+                self.assertEqual(os.stat(project.at(made)).st_mode & 0o777, folder, made)
+            for where, folders, names in os.walk(project.book):
+                for name in folders + names:
+                    self.assertEqual(os.lstat(os.path.join(where, name)).st_mode & 0o077, 0, name)
+
+    def test_a_folder_that_is_no_partition_fails_alone(self):
+        project = small.make(self.project())
+        for folder in ("tmp", "2026-02-30", "old stuff"):
+            project.write(f"feed/{folder}/orders.csv", "id,name,amount\n1,one,1\n")
+        done = self.bounded(project, "run", FILE, exits=1)
+        for said in ('"tmp" in feed/tmp/orders.csv is not a date', '"2026-02-30"', '"old stuff"'):
+            self.assertIn(said, done.out)
+        self.assertEqual(sorted(os.listdir(project.at("lake/orders"))), [".daybook", *small.DAYS])
+        for folder in ("tmp", "2026-02-30", "old stuff"):
+            shutil.rmtree(project.at("feed", folder))
+        self.bounded(project, "run", FILE, exits=0)
+
     def test_a_file_that_is_there_and_can_not_be_read_is_not_passed_over(self):
         secret = self.project().write("secret.csv", "id,name,amount\n1,secret,1\n")
         for what, make in {"a link out of the project": lambda path: os.symlink(secret, path),

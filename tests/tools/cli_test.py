@@ -332,6 +332,17 @@ class Books(Base):
         self.assertGreater(max(map(len, wide.splitlines())), 60)
         self.assertIn(b"values were cut", forced.stderr)
 
+    def test_no_table_is_wider_than_its_terminal_and_no_number_is_cut(self):
+        for words in (["quarantine", "list", "--limit", "3"], ["quarantine", "groups"], ["runs", "list"], ["log"], ["state"]):
+            for width in (30, 60, 80, 200):
+                with self.subTest(words=words, width=width):
+                    shown = self.here(GOOD, *words, env={"DAYBOOK_FORCE_TTY": str(width), "NO_COLOR": "1"}).stdout.decode()
+                    self.assertLessEqual(max(map(len, shown.splitlines())), width, shown)
+        item = json.loads(self.here(GOOD, "quarantine", "list", "--limit", "1", "-o", "json").stdout)["items"][0]
+        narrow = self.here(GOOD, "quarantine", "list", "--limit", "1", env={"DAYBOOK_FORCE_TTY": "40", "NO_COLOR": "1"}).stdout.decode()
+        for key in ("row", "byte_offset", "record"):
+            self.assertRegex(narrow, rf"(?m)(^|\s){item[key]}(\s|$)")
+
 
 class Outcomes(Base):
     """Ends that need a project of their own."""

@@ -37,7 +37,11 @@ bool is_uuid(std::string_view text) {
 
 bool is_records(std::string_view text) {
   const std::size_t colon = text.find(':');
-  if (!parse_number(text.substr(0, colon))) return false;
+  // A batch is a number, or two with a point between them.
+  const std::string_view batch = text.substr(0, colon);
+  const std::size_t point = batch.find('.');
+  if (!parse_number(batch.substr(0, point))) return false;
+  if (point != std::string_view::npos && !parse_number(batch.substr(point + 1))) return false;
   if (colon == std::string_view::npos) return true;
   const std::string_view range = text.substr(colon + 1);
   const std::size_t dash = range.find('-');

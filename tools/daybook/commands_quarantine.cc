@@ -32,8 +32,11 @@ std::vector<CommandSpec> of_quarantine() {
   return {
       {.path = "quarantine list",
        .summary = "records that were set aside",
-       .text = "One line a record: where it stood, which rule it broke, what it holds. A record is "
-               "named BATCH:RECORD.",
+       .text =
+           "One line a record: where it stood, which rule it broke, what it holds. A record is "
+           "named BATCH:RECORD; a batch is named by the number its partition has in the book, "
+           "and what is set aside when the partition is read again is NUMBER.1, NUMBER.2 and so "
+           "on.",
        .arguments = {records},
        .flags = {pipeline,
                  partition,

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "statemachine/batch_name.h"
+
 namespace daybook {
 
 std::string_view word(RecordStatus status) {
@@ -19,11 +21,12 @@ std::string_view word(RecordStatus status) {
 std::expected<RecordRange, Problem> record_range(const State& state, const std::string& text) {
   RecordRange out;
   const std::size_t colon = text.find(':');
-  const auto batch = parse_number(std::string_view(text).substr(0, colon));
-  if (!batch || *batch >= state.batches.size())
+  const std::string name = text.substr(0, colon);
+  const auto batch = batch_named(state, name);
+  if (!batch)
     return not_found("daybook quarantine list shows them", "there is no quarantine batch {}",
-                     printable(text.substr(0, colon)));
-  out.batch = BatchId{static_cast<std::uint32_t>(*batch)};
+                     printable(name));
+  out.batch = *batch;
   if (colon == std::string::npos) return out;
   const std::string_view range = std::string_view(text).substr(colon + 1);
   const std::size_t dash = range.find('-');
@@ -31,7 +34,7 @@ std::expected<RecordRange, Problem> record_range(const State& state, const std::
   const auto last = dash == std::string_view::npos ? first : parse_number(range.substr(dash + 1));
   const std::uint64_t records = state.find(out.batch)->records;
   if (!first || !last || *last >= records)
-    return not_found("", "batch {} has {} records, numbered from 0; {} is not one of them", *batch,
+    return not_found("", "batch {} has {} records, numbered from 0; {} is not one of them", name,
                      records, printable(std::string(range)));
   out.first = static_cast<std::uint32_t>(*first);
   out.last = static_cast<std::uint32_t>(*last);
@@ -58,39 +61,54 @@ std::expected<RecordWish, Problem> record_wish(Invocation& in, const State& stat
   return wish;
 }
 
-std::expected<std::vector<HeldRecord>, Problem> find_records(const BookView& book,
-                                                             const RecordWish& wish) {
+std::expected<void, Problem> each_record(const BookView& book, const RecordWish& wish,
+                                         const RecordVisit& visit) {
   std::vector<BatchId> batches;
   if (wish.ranges.empty()) {
     batches = open_batches(book.state, wish.pipeline);
+    // By name: the order in which partitions ended says nothing.
+    std::ranges::sort(batches, {}, [&](BatchId id) {
+      return std::pair{book.state.find(id)->slot, id};
+    });
   } else {
     for (const RecordRange& range : wish.ranges)
       if (std::ranges::find(batches, range.batch) == batches.end()) batches.push_back(range.batch);
   }
-  std::vector<HeldRecord> out;
   for (const BatchId batch : batches) {
     const Slot& slot = *book.state.find(book.state.find(batch)->slot);
     if ((!wish.pipeline.empty() && slot.pipeline != wish.pipeline) ||
         (!wish.partition.empty() && slot.partition != wish.partition))
       continue;
-    auto records = read_batch(book, batch);
-    if (!records) return std::unexpected(problem_of(records.error()));
-    for (HeldRecord& record : *records) {
+    auto reader = BatchReader::open(book, batch);
+    if (!reader) return std::unexpected(problem_of(reader.error()));
+    std::optional<Problem> trouble;
+    bool ended = false;
+    const auto pass = [&](const PassingRecord& record) -> Result<bool> {
       if (!wish.ranges.empty() && std::ranges::none_of(wish.ranges, [&](const RecordRange& range) {
             return range.holds(batch, record.position);
           }))
-        continue;
+        return true;
       if (!wish.statuses.empty() &&
           std::ranges::find(wish.statuses, record.status) == wish.statuses.end())
-        continue;
-      if (!wish.rule.empty() &&
-          std::ranges::find(record.record.violations, wish.rule, &Violation::rule) ==
-              record.record.violations.end())
-        continue;
-      out.push_back(std::move(record));
-    }
+        return true;
+      if (!wish.rule.empty()) {
+        const auto whole = reader->whole(record);
+        if (!whole) return std::unexpected(whole.error());
+        if (std::ranges::find(whole->record.violations, wish.rule, &Violation::rule) ==
+            whole->record.violations.end())
+          return true;
+      }
+      const auto more = visit(record, [&] { return reader->whole(record); });
+      if (!more) trouble = more.error();
+      ended = !more || !*more;
+      return !ended;
+    };
+    if (const auto read = reader->each(pass); !read)
+      return std::unexpected(problem_of(read.error()));
+    if (trouble) return std::unexpected(std::move(*trouble));
+    if (ended) break;
   }
-  return out;
+  return {};
 }
 
 }  // namespace daybook

@@ -1,6 +1,7 @@
 // Which quarantined records a command is about.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "runner/quarantine.h"
@@ -27,7 +28,12 @@ struct RecordWish {
   std::vector<RecordStatus> statuses;  // empty: any
 };
 std::expected<RecordWish, Problem> record_wish(Invocation& in, const State& state);
-std::expected<std::vector<HeldRecord>, Problem> find_records(const BookView& book,
-                                                             const RecordWish& wish);
+// Calls `visit` with each of them, in order, and with what reads the whole of it; false ends it.
+// Memory does not grow with the records.
+using WholeRecord = std::function<Result<HeldRecord>()>;
+using RecordVisit =
+    std::function<std::expected<bool, Problem>(const PassingRecord&, const WholeRecord&)>;
+std::expected<void, Problem> each_record(const BookView& book, const RecordWish& wish,
+                                         const RecordVisit& visit);
 
 }  // namespace daybook

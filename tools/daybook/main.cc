@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "runner/connect/readers_umask.h"
 #include "runner/service/host.h"
 #include "tools/daybook/handlers.h"
 #include "tools/daybook/pages.h"
@@ -84,7 +85,8 @@ int main(int count, char** values) {
     if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) != fd)
       return 12;
   std::signal(SIGPIPE, SIG_IGN);
-  ::umask(077);
+  // The book is private; what is loaded has the permissions its owner's umask asks for.
+  daybook::set_readers_umask(::umask(077));
   try {
     return daybook::run(std::vector<std::string>(values + 1, values + std::max(count, 1)));
   } catch (const std::exception& error) {

@@ -41,6 +41,29 @@ std::optional<int> digits(std::string_view text, std::size_t at, std::size_t cou
   return out;
 }
 
+// One line a value, for terminals too narrow for the table.
+std::string stacked(const Listing& listing, const std::vector<std::vector<std::string>>& cells,
+                    const Terminal& terminal, bool& cut) {
+  std::size_t widest = 0;
+  for (const TableColumn& column : listing.columns)
+    widest = std::max(widest, columns(column.title));
+  const std::size_t room = terminal.width > widest + 10 ? terminal.width - widest - 2 : 8;
+  std::string out;
+  for (std::size_t r = 0; r < cells.size(); ++r) {
+    if (r != 0) out += '\n';
+    for (std::size_t c = 0; c < cells[r].size(); ++c) {
+      const TableColumn& column = listing.columns[c];
+      if (cells[r][c].empty()) continue;
+      cut = cut || columns(cells[r][c]) > room;
+      out += styled(terminal, Style::dim, pad(column.title, widest, false)) + "  " +
+             styled(terminal, column.style ? column.style(listing.items[r]) : Style::plain,
+                    fit(cells[r][c], room)) +
+             '\n';
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string dump(const Json& json, bool pretty) {
@@ -147,18 +170,29 @@ std::string Output::table(const Listing& listing) {
       widths[c] = std::max(widths[c], columns(row.back()));
     }
   }
-  // Only a terminal has an edge: there the widest columns give way until the rest fits.
+  // Only a terminal has an edge: there the widest columns give way until the rest fits. Numbers do
+  // not: half a number is another one. Where that is not enough, each row stands by itself.
   bool cut = false;
   if (out_.is_terminal && format_ == Format::text && !widths.empty()) {
+    constexpr std::size_t narrowest = 8;
     const auto total = [&] {
       std::size_t sum = 2 * (widths.size() - 1);
       for (const std::size_t w : widths) sum += w;
       return sum;
     };
     while (total() > out_.width) {
-      auto widest = std::ranges::max_element(widths);
-      if (*widest <= 12) break;
-      --*widest;
+      std::size_t widest = widths.size();
+      for (std::size_t c = 0; c < widths.size(); ++c) {
+        if (listing.columns[c].right || widths[c] <= narrowest) continue;
+        if (widest == widths.size() || widths[c] > widths[widest]) widest = c;
+      }
+      if (widest == widths.size()) {
+        cut = false;
+        std::string out = stacked(listing, cells, out_, cut);
+        if (cut) say("values were cut; use -o wide or -o json");
+        return out;
+      }
+      --widths[widest];
       cut = true;
     }
   }

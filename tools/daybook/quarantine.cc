@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
+#include <set>
 
 #include "runner/definitions.h"
 #include "tools/daybook/held_records.h"
@@ -17,21 +19,59 @@ namespace daybook::commands {
 
 namespace {
 
+// What a decision is about: positions by batch, and the first records as they are shown.
 struct Records {
   ReadBook book;
-  std::vector<HeldRecord> all;
+  std::uint64_t count = 0;
+  std::map<BatchId, std::vector<std::uint32_t>> positions;
+  std::vector<HeldRecord> shown;
 };
+constexpr std::size_t shown_max = 100;
 
-std::expected<Records, Problem> wanted_records(Invocation& in) {
+// The whole of a record, as a visit of each_record gets it.
+std::expected<HeldRecord, Problem> read_whole(const WholeRecord& whole) {
+  auto record = whole();
+  if (!record) return std::unexpected(problem_of(record.error()));
+  return std::move(*record);
+}
+
+// Each record the command line names.
+std::expected<void, Problem> each_wanted(Invocation& in, const ReadBook& book,
+                                         const RecordVisit& visit) {
+  const auto payloads = open_payloads(book.paths);
+  if (!payloads) return std::unexpected(payloads.error());
+  const auto wish = record_wish(in, book.state);
+  if (!wish) return std::unexpected(wish.error());
+  return each_record(book.with(*payloads), *wish, visit);
+}
+
+// Records to be decided about. `more`, where given, is asked of each and may refuse it.
+using Fit = std::function<std::expected<bool, Problem>(const HeldRecord&)>;
+std::expected<Records, Problem> wanted_records(Invocation& in, const Fit& fit = {}) {
   auto book = read_book(in);
   if (!book) return std::unexpected(book.error());
-  const auto payloads = open_payloads(book->paths);
-  if (!payloads) return std::unexpected(payloads.error());
-  const auto wish = record_wish(in, book->state);
-  if (!wish) return std::unexpected(wish.error());
-  auto records = find_records(book->with(*payloads), *wish);
-  if (!records) return std::unexpected(records.error());
-  return Records{std::move(*book), std::move(*records)};
+  Records out{.book = std::move(*book), .count = 0, .positions = {}, .shown = {}};
+  const bool amended_only = in.arguments.has("all-amended");
+  const auto done = each_wanted(
+      in, out.book,
+      [&](const PassingRecord& record, const WholeRecord& whole) -> std::expected<bool, Problem> {
+        if (amended_only && record.status != RecordStatus::amended) return true;
+        if (fit || out.shown.size() < shown_max) {
+          auto read = read_whole(whole);
+          if (!read) return std::unexpected(read.error());
+          if (out.shown.size() < shown_max) out.shown.push_back(*read);
+          if (fit)
+            if (const auto fits = fit(*read); !fits) return std::unexpected(fits.error());
+        }
+        ++out.count;
+        out.positions[record.batch].push_back(record.position);
+        return true;
+      });
+  if (!done) return std::unexpected(done.error());
+  if (out.count == 0)
+    return not_found("daybook quarantine list --status all shows what became of them",
+                     "no such record waits in quarantine");
+  return out;
 }
 
 std::expected<HeldRecord, Problem> one_record(Invocation& in, const ReadBook& book) {
@@ -42,24 +82,17 @@ std::expected<HeldRecord, Problem> one_record(Invocation& in, const ReadBook& bo
     return usage("BATCH:RECORD", "this is about one record, not {}", printable(text));
   const auto payloads = open_payloads(book.paths);
   if (!payloads) return std::unexpected(payloads.error());
-  auto records = read_batch(book.with(*payloads), range->batch);
-  if (!records) return std::unexpected(problem_of(records.error()));
-  return std::move(records->at(range->first));
+  auto record = read_record(book.with(*payloads), range->batch, range->first);
+  if (!record) return std::unexpected(problem_of(record.error()));
+  return std::move(*record);
 }
 
-// By batch, in steps the book can hold in one entry.
-std::map<BatchId, std::vector<std::uint32_t>> by_batch(const std::vector<HeldRecord>& records) {
-  std::map<BatchId, std::vector<std::uint32_t>> out;
-  for (const HeldRecord& record : records) out[record.batch].push_back(record.position);
-  for (auto& [batch, positions] : out) std::ranges::sort(positions);
-  return out;
-}
-
+// In steps the book can hold in one entry.
 std::expected<std::uint64_t, Problem> decide_records(Invocation& in, const ReadBook& book,
                                                      const std::string& verb,
-                                                     const std::vector<HeldRecord>& records) {
+                                                     const Records& records) {
   std::uint64_t size = book.state.size;
-  for (const auto& [batch, positions] : by_batch(records)) {
+  for (const auto& [batch, positions] : records.positions) {
     for (std::size_t at = 0; at < positions.size(); at += limits::records_per_event_max) {
       const auto end = std::min(at + limits::records_per_event_max, positions.size());
       const nlohmann::json arguments = {
@@ -78,9 +111,10 @@ std::expected<std::uint64_t, Problem> decide_records(Invocation& in, const ReadB
 }
 
 Outcome say_dry(Invocation& in, const Records& records, std::string_view verb) {
-  Listing listing = record_listing(records.book.state, records.all);
-  listing.footer = fmt::format("dry run: {} record{} would be {}", records.all.size(),
-                               records.all.size() == 1 ? "" : "s", verb);
+  Listing listing = record_listing(records.book.state, records.shown);
+  listing.more = records.shown.size() < records.count;
+  listing.footer = fmt::format("dry run: {} record{} would be {}", grouped(records.count),
+                               records.count == 1 ? "" : "s", verb);
   return printed(in.output.print(listing));
 }
 
@@ -96,22 +130,33 @@ std::expected<void, Problem> need_choice(Invocation& in, bool more) {
 }  // namespace
 
 Outcome quarantine_list(Invocation& in) {
-  const auto records = wanted_records(in);
-  if (!records) return std::unexpected(records.error());
+  const auto book = read_book(in);
+  if (!book) return std::unexpected(book.error());
   const std::uint64_t limit = in.arguments.number("limit").value_or(100);
-  std::vector<HeldRecord> shown = records->all;
-  if (limit > 0 && shown.size() > limit) shown.resize(limit);
-  Listing listing = record_listing(records->book.state, shown);
-  listing.more = shown.size() < records->all.size();
+  std::vector<HeldRecord> shown;
+  std::uint64_t count = 0;
+  const auto done = each_wanted(
+      in, *book,
+      [&](const PassingRecord&, const WholeRecord& whole) -> std::expected<bool, Problem> {
+        ++count;
+        if (limit > 0 && shown.size() >= limit) return true;
+        auto record = read_whole(whole);
+        if (!record) return std::unexpected(record.error());
+        shown.push_back(std::move(*record));
+        return true;
+      });
+  if (!done) return std::unexpected(done.error());
+  Listing listing = record_listing(book->state, shown);
+  listing.more = shown.size() < count;
   if (listing.more)
-    listing.footer = fmt::format("{} of {} records; --limit 0 shows all", shown.size(),
-                                 grouped(records->all.size()));
+    listing.footer =
+        fmt::format("{} of {} records; --limit 0 shows all", shown.size(), grouped(count));
   return printed(in.output.print(listing));
 }
 
 Outcome quarantine_groups(Invocation& in) {
-  const auto records = wanted_records(in);
-  if (!records) return std::unexpected(records.error());
+  const auto book = read_book(in);
+  if (!book) return std::unexpected(book.error());
   struct Of {
     std::uint64_t count = 0, amended = 0;
     std::string example, column;
@@ -119,19 +164,25 @@ Outcome quarantine_groups(Invocation& in) {
     std::map<std::string, std::uint64_t> partitions;
   };
   std::map<std::pair<std::string, std::string>, Of> groups;
-  for (const HeldRecord& record : records->all) {
-    const Slot& slot = *records->book.state.find(record.slot);
-    for (const Violation& violation : record.record.violations) {
-      Of& group = groups[{slot.pipeline, violation.rule}];
-      if (group.count++ == 0) {
-        group.example = violation.message;
-        group.column = violation.column;
-        group.record = record_name(record);
-      }
-      group.amended += record.status == RecordStatus::amended;
-      ++group.partitions[slot.partition];
-    }
-  }
+  const auto counted = each_wanted(
+      in, *book,
+      [&](const PassingRecord&, const WholeRecord& whole) -> std::expected<bool, Problem> {
+        const auto record = read_whole(whole);
+        if (!record) return std::unexpected(record.error());
+        const Slot& slot = *book->state.find(record->slot);
+        for (const Violation& violation : record->record.violations) {
+          Of& group = groups[{slot.pipeline, violation.rule}];
+          if (group.count++ == 0) {
+            group.example = violation.message;
+            group.column = violation.column;
+            group.record = record_name(*record);
+          }
+          group.amended += record->status == RecordStatus::amended;
+          ++group.partitions[slot.partition];
+        }
+        return true;
+      });
+  if (!counted) return std::unexpected(counted.error());
   Listing listing{.kind = "QuarantineGroupList",
                   .columns = {{.key = "pipeline", .title = "PIPELINE"},
                               {.key = "rule", .title = "RULE"},
@@ -147,7 +198,7 @@ Outcome quarantine_groups(Invocation& in) {
                               {.key = "record", .title = "FIRST"},
                               {.key = "example", .title = "EXAMPLE"}},
                   .items = {},
-                  .ledger_size = records->book.state.size,
+                  .ledger_size = book->state.size,
                   .empty = "nothing waits in quarantine",
                   .footer = {}};
   for (const auto& [key, group] : groups)
@@ -224,8 +275,10 @@ Outcome quarantine_amend(Invocation& in) {
     if (bytes.ends_with('\r')) bytes.pop_back();
   }
   if (in.arguments.has("dry-run")) {
-    const auto broken = check_amendment(*book, *record, bytes);
-    if (!broken) return std::unexpected(broken.error());
+    const auto payloads = open_payloads(book->paths);
+    if (!payloads) return std::unexpected(payloads.error());
+    const auto broken = ReplacementCheck(book->with(*payloads))(*record, bytes, Waive::nothing);
+    if (!broken) return std::unexpected(problem_of(broken.error()));
     Json list = Json::array();
     std::string text = broken->empty()
                            ? "dry run: the amended record passes; nothing was recorded\n"
@@ -252,33 +305,109 @@ Outcome quarantine_amend(Invocation& in) {
       {fmt::format("daybook quarantine release {} --reason …", record_name(*record))});
 }
 
+namespace {
+
+std::string spelt(const std::vector<Violation>& violations) {
+  std::string text;
+  for (const Violation& violation : violations)
+    text += (text.empty() ? "" : "; ") + violation.rule + ": " + violation.message;
+  return text;
+}
+
+// What is to be released must be readable at least: else nothing is.
+struct Unreadable {
+  std::uint64_t count = 0;
+  std::string first, names;
+  std::optional<Problem> problem(std::uint64_t of) const {
+    if (count == 0) return std::nullopt;
+    return Problem{
+        .exit = Exit::invalid,
+        .code = "DB-1013",
+        .message = count == 1 ? fmt::format("record {}; nothing was released", first)
+                              : fmt::format("{} of {} records can not be released as they are, "
+                                            "the first being {}; nothing was released",
+                                            grouped(count), grouped(of), first),
+        .hint = fmt::format(
+            "daybook quarantine amend RECORD --text …, then release; or leave out {}", names)};
+  }
+};
+
+// Released records that the run has set aside again, with what they still break.
+std::expected<Unreadable, Problem> still_bad(const BookView& book, const Records& released,
+                                             EntryIndex before) {
+  Unreadable out;
+  std::map<SlotId, std::set<std::pair<Digest, std::uint64_t>>> wanted;
+  for (const auto& [batch, positions] : released.positions) {
+    auto reader = BatchReader::open(book, batch);
+    if (!reader) return std::unexpected(problem_of(reader.error()));
+    auto& rows = wanted[book.state.find(batch)->slot];
+    const auto read = reader->each_own([&](const PassingRecord& record) -> Result<bool> {
+      if (std::ranges::binary_search(positions, record.position))
+        rows.emplace(record.source, record.row);
+      return true;
+    });
+    if (!read) return std::unexpected(problem_of(read.error()));
+  }
+  for (const auto& [slot, rows] : wanted) {
+    const std::vector<BatchId>& batches = book.state.find(slot)->batches;
+    if (batches.empty() || book.state.find(batches.back())->at < before) continue;
+    auto reader = BatchReader::open(book, batches.back());
+    if (!reader) return std::unexpected(problem_of(reader.error()));
+    const auto read = reader->each([&](const PassingRecord& record) -> Result<bool> {
+      if (!rows.contains({record.source, record.row})) return true;
+      if (out.count++ == 0) {
+        const auto whole = reader->whole(record);
+        if (!whole) return std::unexpected(whole.error());
+        out.first = fmt::format("{}: {}", record_name(*whole), spelt(whole->record.violations));
+      }
+      return true;
+    });
+    if (!read) return std::unexpected(problem_of(read.error()));
+  }
+  return out;
+}
+
+}  // namespace
+
 Outcome quarantine_release(Invocation& in) {
   if (const auto chosen = need_choice(in, in.arguments.has("all-amended")); !chosen)
     return std::unexpected(chosen.error());
-  auto records = wanted_records(in);
+  auto before = read_book(in);
+  if (!before) return std::unexpected(before.error());
+  const auto payloads = open_payloads(before->paths);
+  if (!payloads) return std::unexpected(payloads.error());
+  ReplacementCheck check(before->with(*payloads));
+  Unreadable unfit;
+  auto records = wanted_records(in, [&](const HeldRecord& record) -> std::expected<bool, Problem> {
+    const auto broken = record.amendment ? check(record, *record.amendment, Waive::nothing)
+                                         : check(record, record.record.bytes, Waive::rules);
+    if (!broken) return std::unexpected(problem_of(broken.error()));
+    if (broken->empty()) return true;
+    if (unfit.count++ == 0)
+      unfit.first = fmt::format("{} can not be read: {}", record_name(record), spelt(*broken));
+    if (unfit.count <= 5) unfit.names += (unfit.names.empty() ? "" : ", ") + record_name(record);
+    if (unfit.count == 6) unfit.names += " …";
+    return true;
+  });
   if (!records) return std::unexpected(records.error());
-  if (in.arguments.has("all-amended"))
-    std::erase_if(records->all,
-                  [](const HeldRecord& record) { return record.status != RecordStatus::amended; });
-  if (records->all.empty())
-    return not_found("daybook quarantine list --status all shows what became of them",
-                     "no such record waits in quarantine");
+  if (auto problem = unfit.problem(records->count)) return std::unexpected(std::move(*problem));
   if (in.arguments.has("dry-run")) return say_dry(in, *records, "released");
-  const auto size = decide_records(in, records->book, "release", records->all);
+  const auto size = decide_records(in, records->book, "release", *records);
   if (!size) return std::unexpected(size.error());
 
   std::map<std::string, std::vector<std::string>> partitions;  // by pipeline
-  for (const HeldRecord& record : records->all) {
-    const Slot& slot = *records->book.state.find(record.slot);
+  for (const auto& [batch, positions] : records->positions) {
+    const State& state = records->book.state;
+    const Slot& slot = *state.find(state.find(batch)->slot);
     auto& keys = partitions[slot.pipeline];
     if (std::ranges::find(keys, slot.partition) == keys.end()) keys.push_back(slot.partition);
   }
-  const std::string done = fmt::format("released {} record{}", grouped(records->all.size()),
-                                       records->all.size() == 1 ? "" : "s");
+  const std::string done =
+      fmt::format("released {} record{}", grouped(records->count), records->count == 1 ? "" : "s");
   const auto say_recorded = [&](bool later) {
     return printed(
         in.output.print(Document{.kind = "Released",
-                                 .json = {{"records", records->all.size()}, {"loaded", false}},
+                                 .json = {{"records", records->count}, {"loaded", false}},
                                  .text = done + (later ? "; the next run loads them\n" : "\n"),
                                  .ledger_size = *size}));
   };
@@ -290,6 +419,7 @@ Outcome quarantine_release(Invocation& in) {
     return std::unexpected(host.error());
   }
   in.output.say(done);
+  const EntryIndex begun = (*host)->keeper().state().size;
   Outcome outcome = Exit::good;
   DefinitionCache definitions((*host)->keeper().view());
   for (const auto& [pipeline, keys] : partitions) {
@@ -305,31 +435,42 @@ Outcome quarantine_release(Invocation& in) {
                            .force = false,
                            .idempotency_key = {},
                            .reason = in.arguments.text("reason")});
-    if (!outcome || *outcome != Exit::good) return outcome;
+    if (!outcome || *outcome != Exit::good) break;
   }
-  return outcome;
+  if (!outcome) return outcome;
+  const auto bad = still_bad((*host)->keeper().view(), *records, begun);
+  if (!bad) return std::unexpected(bad.error());
+  if (bad->count == 0) return outcome;
+  Problem problem{
+      .exit = *outcome == Exit::good ? Exit::gate : *outcome,
+      .code = "DB-1015",
+      .message = fmt::format("{} of the {} released record{} {} set aside again, {}{}",
+                             grouped(bad->count), grouped(records->count),
+                             records->count == 1 ? "" : "s", bad->count == 1 ? "was" : "were",
+                             bad->count == 1 ? "now " : "the first now ", bad->first),
+      .hint = *outcome == Exit::good
+                  ? "what else was released is loaded; amend what is still bad, or discard it"
+                  : "amend what is still bad, or discard it"};
+  return std::unexpected(std::move(problem));
 }
 
 Outcome quarantine_discard(Invocation& in) {
   if (const auto chosen = need_choice(in, false); !chosen) return std::unexpected(chosen.error());
   const auto records = wanted_records(in);
   if (!records) return std::unexpected(records.error());
-  if (records->all.empty())
-    return not_found("daybook quarantine list --status all shows what became of them",
-                     "no such record waits in quarantine");
   if (in.arguments.has("dry-run")) return say_dry(in, *records, "discarded");
   if (const auto sure =
-          confirm(in, fmt::format("{} record{} will never be loaded.", grouped(records->all.size()),
-                                  records->all.size() == 1 ? "" : "s"));
+          confirm(in, fmt::format("{} record{} will never be loaded.", grouped(records->count),
+                                  records->count == 1 ? "" : "s"));
       !sure)
     return std::unexpected(sure.error());
-  const auto size = decide_records(in, records->book, "discard", records->all);
+  const auto size = decide_records(in, records->book, "discard", *records);
   if (!size) return std::unexpected(size.error());
   return printed(in.output.print(
       Document{.kind = "Discarded",
-               .json = {{"records", records->all.size()}},
-               .text = fmt::format("discarded {} record{}\n", grouped(records->all.size()),
-                                   records->all.size() == 1 ? "" : "s"),
+               .json = {{"records", records->count}},
+               .text = fmt::format("discarded {} record{}\n", grouped(records->count),
+                                   records->count == 1 ? "" : "s"),
                .ledger_size = *size}));
 }
 

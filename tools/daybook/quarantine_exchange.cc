@@ -33,6 +33,7 @@ std::expected<std::vector<Decided>, Problem> read_decisions(const ReadBook& book
                                                             const std::string& text) {
   const auto payloads = open_payloads(book.paths);
   if (!payloads) return std::unexpected(payloads.error());
+  ReplacementCheck check(book.with(*payloads));
   std::map<BatchId, std::vector<HeldRecord>> batches;
   std::set<std::pair<BatchId, std::uint32_t>> seen;
   std::vector<Decided> out;
@@ -60,8 +61,8 @@ std::expected<std::vector<Decided>, Problem> read_decisions(const ReadBook& book
       return bad_line(number,
                       fmt::format("record {} is {} already", printable(name), word(record.status)));
     if (amended) {
-      const auto broken = check_amendment(book, record, *amended);
-      if (!broken) return std::unexpected(broken.error());
+      const auto broken = check(record, *amended, Waive::nothing);
+      if (!broken) return std::unexpected(problem_of(broken.error()));
       if (!broken->empty())
         return bad_line(number, fmt::format("record {} would still break {}: {}", printable(name),
                                             broken->front().rule, broken->front().message));
@@ -81,17 +82,30 @@ Outcome quarantine_export(Invocation& in) {
   if (!payloads) return std::unexpected(payloads.error());
   const auto wish = record_wish(in, book->state);
   if (!wish) return std::unexpected(wish.error());
-  const auto records = find_records(book->with(*payloads), *wish);
-  if (!records) return std::unexpected(records.error());
-  std::string text;
-  for (const HeldRecord& record : *records) text += dump(record_item(book->state, record)) + "\n";
-  if (!in.arguments.has("file") || in.arguments.text("file") == "-") {
-    in.output.raw(text);
-  } else if (const auto written = new_file(in.arguments.text("file"), text); !written) {
-    return std::unexpected(written.error());
+  std::optional<NewFile> file;
+  if (in.arguments.has("file") && in.arguments.text("file") != "-") {
+    auto made = NewFile::open(in.arguments.text("file"));
+    if (!made) return std::unexpected(made.error());
+    file.emplace(std::move(*made));
   }
-  in.output.say(fmt::format("{} record{}{}", grouped(records->size()),
-                            records->size() == 1 ? "" : "s",
+  std::uint64_t count = 0;
+  const auto done = each_record(
+      book->with(*payloads), *wish,
+      [&](const PassingRecord&, const WholeRecord& whole) -> std::expected<bool, Problem> {
+        const auto record = whole();
+        if (!record) return std::unexpected(problem_of(record.error()));
+        const std::string line = dump(record_item(book->state, *record)) + "\n";
+        if (file)
+          file->write(line);
+        else
+          in.output.raw(line);
+        ++count;
+        return true;
+      });
+  if (!done) return std::unexpected(done.error());
+  if (file)
+    if (const auto written = file->finish(); !written) return std::unexpected(written.error());
+  in.output.say(fmt::format("{} record{}{}", grouped(count), count == 1 ? "" : "s",
                             in.arguments.has("file") ? " in " + in.arguments.text("file") : ""));
   return Exit::good;
 }

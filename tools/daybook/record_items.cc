@@ -1,6 +1,5 @@
 #include "tools/daybook/record_items.h"
 
-#include "runner/definitions.h"
 #include "replay/words.h"
 
 namespace daybook {
@@ -18,7 +17,7 @@ void put_bytes(Json& item, const char* key, const std::string& bytes) {
 }  // namespace
 
 std::string record_name(const HeldRecord& record) {
-  return fmt::format("{}:{}", record.batch, record.position);
+  return fmt::format("{}:{}", record.batch_name, record.position);
 }
 
 Json record_item(const State& state, const HeldRecord& record) {
@@ -77,17 +76,6 @@ Listing record_listing(const State& state, const std::vector<HeldRecord>& record
       .footer = {}};
   for (const HeldRecord& record : records) listing.items.push_back(record_item(state, record));
   return listing;
-}
-
-std::expected<std::vector<Violation>, Problem> check_amendment(const ReadBook& book,
-                                                               const HeldRecord& record,
-                                                               const std::string& bytes) {
-  const auto payloads = open_payloads(book.paths);
-  if (!payloads) return std::unexpected(payloads.error());
-  const RunState& run = *book.state.find(book.state.find(record.batch)->run);
-  const auto pipeline = DefinitionCache(book.with(*payloads)).get(run.definition);
-  if (!pipeline) return std::unexpected(problem_of(pipeline.error()));
-  return validate_record(**pipeline, "", bytes);
 }
 
 }  // namespace daybook

@@ -9,9 +9,4 @@ std::string record_name(const HeldRecord& record);  // "0:17"
 Json record_item(const State& state, const HeldRecord& record);
 Listing record_listing(const State& state, const std::vector<HeldRecord>& records);
 
-// What an amended record would still break, under the definition its batch was read with.
-std::expected<std::vector<Violation>, Problem> check_amendment(const ReadBook& book,
-                                                               const HeldRecord& record,
-                                                               const std::string& bytes);
-
 }  // namespace daybook

@@ -42,29 +42,51 @@ std::expected<std::string, Problem> whole_file(const std::string& path, std::siz
   return out;
 }
 
-std::expected<void, Problem> new_file(const std::string& path, std::string_view text) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (fd < 0)
-    return std::unexpected(
-        Problem{.exit = errno == EEXIST ? Exit::conflict : Exit::bad,
-                .code = errno == EEXIST ? "DB-1005" : "DB-1001",
-                .message = fmt::format("{}: {}", printable(path), std::strerror(errno)),
-                .hint = errno == EEXIST ? "nothing is written over" : ""});
-  std::string_view left = text;
-  bool good = true;
-  while (good && !left.empty()) {
-    const ssize_t put = ::write(fd, left.data(), left.size());
-    if (put < 0 && errno == EINTR) continue;
-    good = put > 0;
-    if (good) left.remove_prefix(static_cast<std::size_t>(put));
-  }
-  good = good && ::fsync(fd) == 0;
-  const int error = errno;
-  ::close(fd);
-  if (good) return {};
-  ::unlink(path.c_str());
+std::expected<NewFile, Problem> NewFile::open(const std::string& path) {
+  NewFile file;
+  file.path_ = path;
+  file.fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (file.fd_ >= 0) return file;
   return std::unexpected(
-      Problem{.message = fmt::format("{}: {}", printable(path), std::strerror(error))});
+      Problem{.exit = errno == EEXIST ? Exit::conflict : Exit::bad,
+              .code = errno == EEXIST ? "DB-1005" : "DB-1001",
+              .message = fmt::format("{}: {}", printable(path), std::strerror(errno)),
+              .hint = errno == EEXIST ? "nothing is written over" : ""});
+}
+
+NewFile::~NewFile() {
+  if (fd_ < 0) return;
+  ::close(fd_);
+  ::unlink(path_.c_str());
+}
+
+void NewFile::write(std::string_view text) {
+  while (error_ == 0 && !text.empty()) {
+    const ssize_t put = ::write(fd_, text.data(), text.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) {
+      error_ = put < 0 ? errno : EIO;
+    } else {
+      text.remove_prefix(static_cast<std::size_t>(put));
+    }
+  }
+}
+
+std::expected<void, Problem> NewFile::finish() {
+  if (error_ == 0 && ::fsync(fd_) != 0) error_ = errno;
+  if (error_ != 0)
+    return std::unexpected(
+        Problem{.message = fmt::format("{}: {}", printable(path_), std::strerror(error_))});
+  ::close(fd_);
+  fd_ = -1;
+  return {};
+}
+
+std::expected<void, Problem> new_file(const std::string& path, std::string_view text) {
+  auto file = NewFile::open(path);
+  if (!file) return std::unexpected(file.error());
+  file->write(text);
+  return file->finish();
 }
 
 }  // namespace daybook

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "runner/definition/partitions.h"
 #include "runner/definition/pipeline_fields.h"
 #include "runner/definition/reference_page.h"
 
@@ -349,13 +350,15 @@ TEST(Partitions, WhatIsNoPartitionIsItsOwnFault) {
   const auto inputs = find_partitions(*r.pipeline, diagnostics);
   ASSERT_TRUE(inputs);
   ASSERT_EQ(inputs->size(), 4u);
-  EXPECT_EQ(inputs->at(0).fault, "");
-  EXPECT_THAT(inputs->at(1).fault,
+  EXPECT_EQ(partition_fault(*r.pipeline, inputs->at(0)), "");
+  EXPECT_THAT(partition_fault(*r.pipeline, inputs->at(1)),
               HasSubstr("\"2024-02-30\" in feed/2024-02-30/a.csv is not a date"));
   EXPECT_EQ(inputs->at(2).key, "tmp");
-  EXPECT_THAT(inputs->at(2).fault, HasSubstr("\"tmp\" in feed/tmp/a.csv is not a date"));
+  EXPECT_THAT(partition_fault(*r.pipeline, inputs->at(2)),
+              HasSubstr("\"tmp\" in feed/tmp/a.csv is not a date"));
   EXPECT_THAT(inputs->at(3).key, testing::StartsWith("x-"));
-  EXPECT_THAT(inputs->at(3).fault, HasSubstr("\"old stuff\" in feed/old stuff/a.csv"));
+  EXPECT_THAT(partition_fault(*r.pipeline, inputs->at(3)),
+              HasSubstr("\"old stuff\" in feed/old stuff/a.csv"));
 }
 
 TEST(Partitions, AKeyThatNothingHasIsToldOnce) {
