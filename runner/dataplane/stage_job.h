@@ -51,6 +51,7 @@ class StageJob {
   Staged<void> write_quarantine_of(StageRun& run, PartDone& done);
   class ParquetFinder;
   Staged<QuarantinedRecord> record_of(SetAside aside, RecordFinder& finder, ParquetFinder& parquet);
+  Staged<std::string> parquet_record(SourceRow row);  // as it stands in the file
   StageRun& begin_whole();
   Staged<void> ask_source_gates(StageResult& result);
   void commit(std::size_t index, PartDone done);

@@ -286,9 +286,9 @@ Staged<RecordTold> StageJob::tell_record(const StageResult& result, SourceRow ro
   }
   const LeafSalts salts(request_.salts, record_context);
   if (parquet_source()) {
-    auto texts = records_of({SetAside{row, {}, {}}});
-    if (!texts) return std::unexpected(texts.error());
-    told.text = texts->front().bytes;
+    auto text = parquet_record(row);
+    if (!text) return std::unexpected(text.error());
+    told.text = std::move(*text);
     const Digest& digest = result.inputs.at(told.input).digest;
     LeafProof proof;
     proof.count = 1;

@@ -45,6 +45,10 @@ class StageJob::ParquetFinder {
   std::uint32_t rows_ = 0, at_ = 0;
 };
 
+Staged<std::string> StageJob::parquet_record(SourceRow row) {
+  return ParquetFinder(*this).find(row);
+}
+
 // The record behind a row that the steps set aside.
 Staged<QuarantinedRecord> StageJob::record_of(SetAside aside, RecordFinder& finder,
                                               ParquetFinder& parquet) {
