@@ -36,6 +36,8 @@ std::string_view words(SkipReason reason) {
     case SkipReason::set_aside: return "it is set aside, and nothing changed since";
     case SkipReason::waiting: return "it waits for a person, and nothing changed since";
     case SkipReason::compensated: return "exactly this was loaded and taken back";
+    case SkipReason::appended:
+      return "its input is unchanged, and appending it again would double it";
   }
   return "of a reason this daybook does not know";
 }
@@ -191,8 +193,24 @@ struct Sentence {
                        e.keys.size() == 1 ? "is" : "are", e.sink);
   }
   std::string operator()(const RunStarted& e) const {
-    return fmt::format("Run {} of {}{} started{}.", e.run, e.pipeline, words(e.kind),
+    std::string what;
+    if (e.partitions > 0)
+      what = fmt::format(", for {}{}", counted(e.partitions, "partition", "partitions"),
+                         e.force ? " whether changed or not" : "");
+    return fmt::format("Run {} of {}{} started{}{}.", e.run, e.pipeline, words(e.kind), what,
                        because(e.reason));
+  }
+  std::string operator()(const PartitionsChosen& e) const {
+    const std::string which = e.keys.empty() ? ""
+                              : e.keys.size() == 1
+                                  ? fmt::format(" ({})", e.keys.front())
+                                  : fmt::format(" ({} … {})", e.keys.front(), e.keys.back());
+    return fmt::format("Of what its source offers, {} takes on {}{}.", run(e.run),
+                       counted(e.keys.size(), "partition", "partitions"), which);
+  }
+  std::string operator()(const PlanningCompleted& e) const {
+    return fmt::format("The planning of {} is complete: {} to do, {} skipped.", run(e.run),
+                       counted(e.planned, "partition", "partitions"), grouped(e.skipped));
   }
   std::string operator()(const RunFinished& e) const {
     const RunState* r = state.find(e.run);

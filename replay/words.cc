@@ -40,6 +40,7 @@ std::string_view word(SkipReason reason) {
     case SkipReason::set_aside: return "set aside as a whole";
     case SkipReason::waiting: return "waits for a person";
     case SkipReason::compensated: return "exactly this was taken back";
+    case SkipReason::appended: return "input unchanged; appending again would double it";
   }
   return "?";
 }

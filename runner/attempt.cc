@@ -43,7 +43,7 @@ std::expected<AttemptOutcome, StageFailure> execute_attempt(const AttemptWork& w
     return std::unexpected(
         storage_failure(work.directory.string(), Error{Error::Code::io, error.message(), ""}));
 
-  auto sink = open_sink(*work.pipeline);
+  auto sink = open_sink(*work.pipeline, work.memory);
   const auto sink_failure = [](const SinkFailure& failure) {
     return StageFailure{
         .error = failure.error,
@@ -65,7 +65,7 @@ std::expected<AttemptOutcome, StageFailure> execute_attempt(const AttemptWork& w
   request.threads = work.threads;
   request.memory_limit_bytes = work.memory_limit_bytes;
   if (work.pipeline->sink.mode == LoadMode::merge) {
-    auto current = (*sink)->current_files(work.pipeline_name, work.partition);
+    auto current = (*sink)->current_files(work.pipeline_name, work.partition, work.lost);
     if (!current) return std::unexpected(sink_failure(current.error()));
     request.current_files = std::move(*current);
   }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "runner/connect/sink.h"
 #include "runner/dataplane/stage.h"
 #include "runner/definition/pipeline.h"
 #include "runner/keeper.h"
@@ -27,6 +28,8 @@ struct AttemptWork {
   std::filesystem::path directory;  // made here, removed by the caller
   PayloadStore* payloads = nullptr;
   std::string pipeline_name, partition;
+  std::vector<LostLoad> lost;  // of the partition
+  SinkMemory memory;
   std::vector<OverlayRecord> overlay;
   bool release = false, overlay_only = false;
   unsigned threads = 1;

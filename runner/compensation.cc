@@ -7,6 +7,7 @@
 #include "replay/signatures.h"
 #include "runner/definitions.h"
 #include "runner/fence.h"
+#include "runner/sink_memory.h"
 
 namespace daybook {
 
@@ -116,8 +117,9 @@ asio::awaitable<Result<PlannedCompensation>> plan_compensation(
                          .fence = fence_of(state.epoch, state.size)};
     if (const GenerationState* old = generation(slot, step.step.restores))
       dry.restores_load_id = old->load_id;
-    auto job = [pipeline, dry]() -> SinkResult<CompensationEvidence> {
-      auto sink = open_sink(*pipeline);
+    auto job = [pipeline, dry,
+                memory = sink_memory(book, slot.sink)]() -> SinkResult<CompensationEvidence> {
+      auto sink = open_sink(*pipeline, memory);
       if (!sink) return std::unexpected(sink.error());
       return (*sink)->dry_run(dry);
     };

@@ -1,5 +1,7 @@
 #include "runner/executor.h"
 
+#include <algorithm>
+#include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -37,6 +39,32 @@ void SystemExecutor::run() {
 }
 
 void SystemExecutor::stop() { impl_->context.stop(); }
+
+asio::awaitable<void> blocking_each(Executor& executor, std::size_t count,
+                                    std::function<void(std::size_t)> each) {
+  if (count == 0) co_return;
+  // Named: g++ 12 destroys a closure written within a co_await expression twice.
+  auto begin = [&executor, count, &each](auto handler) {
+    struct Shared {
+      std::function<void(std::size_t)> each;
+      std::move_only_function<void()> done;
+      std::atomic<std::size_t> next = 0, left = 0;
+    };
+    auto shared = std::make_shared<Shared>();
+    shared->each = std::move(each);
+    shared->done = [handler = std::move(handler)]() mutable { std::move(handler)(); };
+    const std::size_t hands = std::min<std::size_t>(count, executor.blocking_limit());
+    shared->left = hands;
+    for (std::size_t hand = 0; hand < hands; ++hand)
+      executor.run_blocking([&executor, count, shared] {
+        for (std::size_t i = shared->next++; i < count; i = shared->next++) shared->each(i);
+        if (--shared->left == 0)
+          asio::post(executor.loop(), [shared] { std::exchange(shared->done, {})(); });
+      });
+  };
+  co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(std::move(begin),
+                                                                       asio::use_awaitable);
+}
 
 namespace {
 

@@ -59,4 +59,9 @@ boost::asio::awaitable<std::invoke_result_t<Work&>> blocking(Executor& executor,
       boost::asio::use_awaitable, std::move(work));
 }
 
+// Calls each(i) for every i below `count`, on as many threads as there are, and returns when all of
+// it is done. `each` must not throw, and is called from several threads at once.
+boost::asio::awaitable<void> blocking_each(Executor& executor, std::size_t count,
+                                           std::function<void(std::size_t)> each);
+
 }  // namespace daybook

@@ -91,6 +91,13 @@ RocksdbLedgerOptions ledger_options(const BookPaths& paths, const BookConfig& co
 
 constexpr EntryIndex snapshot_every = 4'096;
 
+// Every so many entries, and never so often that hashing the state each time, which grows with the
+// book, comes to more than the entries themselves.
+bool checkpoint_due(const BookConfig& config, EntryIndex fresh, EntryIndex covered) {
+  return config.checkpoint_every > 0 &&
+         fresh >= std::max<EntryIndex>(config.checkpoint_every, covered / 32);
+}
+
 // Where storage fails there is one recovery path, and it runs at the next start.
 [[noreturn]] void storage_failed(const Error& error) {
   std::fprintf(stderr,
@@ -223,7 +230,7 @@ void Keeper::flush() {
   }
   for (auto& waiter : std::exchange(waiters_, {})) waiter();
   const EntryIndex covered = state_.checkpoint ? state_.checkpoint->size : 0;
-  if (config_.checkpoint_every > 0 && state_.size - covered >= config_.checkpoint_every &&
+  if (checkpoint_due(config_, state_.size - covered, covered) &&
       !std::exchange(checkpoint_posted_, true))
     asio::post(executor_.loop(), [this] {
       checkpoint_posted_ = false;
@@ -232,8 +239,8 @@ void Keeper::flush() {
     });
 }
 
-asio::awaitable<Answer> Keeper::ask(Actor actor, Command command) {
-  Answer answer = decide_and_apply(actor, command);
+// Returns when everything applied so far is durable.
+asio::awaitable<void> Keeper::durable() {
   auto begin = [this](auto handler) {
     waiters_.push_back([handler = std::move(handler)]() mutable { std::move(handler)(); });
     if (std::exchange(flush_posted_, true)) return;
@@ -241,7 +248,20 @@ asio::awaitable<Answer> Keeper::ask(Actor actor, Command command) {
   };
   co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(std::move(begin),
                                                                        asio::use_awaitable);
+}
+
+asio::awaitable<Answer> Keeper::ask(Actor actor, Command command) {
+  Answer answer = decide_and_apply(actor, command);
+  co_await durable();
   co_return answer;
+}
+
+asio::awaitable<std::vector<Answer>> Keeper::ask_all(Actor actor, std::vector<Command> commands) {
+  std::vector<Answer> answers;
+  answers.reserve(commands.size());
+  for (const Command& command : commands) answers.push_back(decide_and_apply(actor, command));
+  co_await durable();
+  co_return answers;
 }
 
 Answer Keeper::ask_now(const Actor& actor, const Command& command) {

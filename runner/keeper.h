@@ -60,6 +60,9 @@ class Keeper {
   // twice (GCC PR 102489).
   boost::asio::awaitable<Answer> ask(Actor actor, Command command);
 
+  // Several, decided one after the other, under one group commit; the answers in their order.
+  boost::asio::awaitable<std::vector<Answer>> ask_all(Actor actor, std::vector<Command> commands);
+
   // The same for use outside a coroutine: commits what is waiting, too.
   Answer ask_now(const Actor& actor, const Command& command);
 
@@ -83,6 +86,7 @@ class Keeper {
 
   Answer decide_and_apply(const Actor& actor, const Command& command);
   void append(const Actor& actor, std::vector<Event>& events);
+  boost::asio::awaitable<void> durable();
   void flush();
 
   BookPaths paths_;

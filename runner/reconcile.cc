@@ -6,6 +6,7 @@
 
 #include "runner/connect/sink.h"
 #include "runner/definitions.h"
+#include "runner/sink_memory.h"
 
 namespace daybook {
 
@@ -72,34 +73,36 @@ void compare(const State& state, const std::string& sink, const std::vector<Sink
 }
 
 // Whether the next run is to load it again: no marker, or the data behind it is not what was
-// loaded. Only a load that replaces its partition puts that right by itself; rows that are left of
-// one that appended or merged would stay beside the new ones, so that is a person's.
+// loaded. A load takes what is left of lost ones out of sight as it comes in, by their load ids. Of
+// one that merged that would take rows along which others share keys with: that is a person's.
 bool is_gone(const State& state, const ReconcileFinding& finding) {
   if (finding.kind == ReconcileFinding::Kind::lost) return true;
   if (finding.kind != ReconcileFinding::Kind::damaged) return false;
   const Slot* slot = state.find(finding.slot);
   if (slot == nullptr || slot->current != finding.generation) return false;
   const GenerationState* current = generation(*slot, slot->current);
-  return current != nullptr && current->mode == LoadMode::replace;
+  return current != nullptr && current->mode != LoadMode::merge;
 }
 
-asio::awaitable<void> record(Keeper& keeper, const std::string& sink, std::uint32_t checked,
-                             std::span<const ReconcileFinding> findings) {
+asio::awaitable<std::expected<void, Refusal>> record(Keeper& keeper, Actor actor,
+                                                     const std::string& sink, std::uint32_t checked,
+                                                     std::span<const ReconcileFinding> findings) {
   const Command done = RecordReconciliation{
       .sink = sink, .checked = checked, .findings = static_cast<std::uint32_t>(findings.size())};
-  (void)co_await keeper.ask(system_actor(), done);
+  if (const auto recorded = co_await keeper.ask(actor, done); !recorded)
+    co_return std::unexpected(recorded.error());
   for (const ReconcileFinding& finding : findings) {
     if (!is_gone(keeper.state(), finding)) continue;
     const Command lost =
         LoseLoad{.slot = finding.slot, .load_id = finding.load_id, .evidence = finding.detail};
-    (void)co_await keeper.ask(system_actor(), lost);
+    (void)co_await keeper.ask(actor, lost);
   }
+  co_return std::expected<void, Refusal>{};
 }
 
 // Without a recorder nothing is written.
-asio::awaitable<Result<ReconcileReport>> each_sink(BookView book, Executor& executor,
-                                                   Keeper* recorder, std::string pipeline,
-                                                   bool deep) {
+asio::awaitable<ReconcileAnswer> each_sink(BookView book, Executor& executor, Keeper* recorder,
+                                           Actor actor, std::string pipeline, bool deep) {
   ReconcileReport report;
   DefinitionCache definitions(book);
   std::map<std::string, DefinitionId> sinks;  // the newest definition that loads into it
@@ -115,8 +118,9 @@ asio::awaitable<Result<ReconcileReport>> each_sink(BookView book, Executor& exec
                                     : fmt::format("there is no pipeline {}", pipeline));
   for (const auto& [name, id] : sinks) {
     const auto definition = *definitions.get(id);
-    auto job = [definition, deep]() -> SinkResult<std::vector<SinkGeneration>> {
-      auto sink = open_sink(*definition);
+    auto job = [definition, deep,
+                memory = sink_memory(book, name)]() -> SinkResult<std::vector<SinkGeneration>> {
+      auto sink = open_sink(*definition, memory);
       if (!sink) return std::unexpected(sink.error());
       return (*sink)->inventory(deep);
     };
@@ -126,23 +130,25 @@ asio::awaitable<Result<ReconcileReport>> each_sink(BookView book, Executor& exec
     const std::uint32_t checked = report.checked;
     compare(book.state, name, *found, report);
     ++report.sinks;
-    if (recorder != nullptr)
-      co_await record(*recorder, name, report.checked - checked,
-                      std::span(report.findings).subspan(before));
+    if (recorder == nullptr) continue;
+    const auto recorded = co_await record(*recorder, actor, name, report.checked - checked,
+                                          std::span(report.findings).subspan(before));
+    if (!recorded) co_return std::unexpected(recorded.error());
   }
   co_return report;
 }
 
 }  // namespace
 
-asio::awaitable<Result<ReconcileReport>> compare_with_sinks(BookView book, Executor& executor,
-                                                            std::string pipeline, bool deep) {
-  return each_sink(book, executor, nullptr, std::move(pipeline), deep);
+asio::awaitable<ReconcileAnswer> compare_with_sinks(BookView book, Executor& executor,
+                                                    std::string pipeline, bool deep) {
+  return each_sink(book, executor, nullptr, {}, std::move(pipeline), deep);
 }
 
-asio::awaitable<Result<ReconcileReport>> reconcile(Keeper& keeper, std::string pipeline,
-                                                   bool deep) {
-  return each_sink(keeper.view(), keeper.executor(), &keeper, std::move(pipeline), deep);
+asio::awaitable<ReconcileAnswer> reconcile(Keeper& keeper, Actor actor, std::string pipeline,
+                                           bool deep) {
+  return each_sink(keeper.view(), keeper.executor(), &keeper, std::move(actor), std::move(pipeline),
+                   deep);
 }
 
 }  // namespace daybook

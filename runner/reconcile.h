@@ -3,6 +3,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "runner/keeper.h"
@@ -30,15 +31,17 @@ struct ReconcileReport {
   std::vector<ReconcileFinding> findings;
 };
 
+// A book that fails, or one that refuses.
+using ReconcileAnswer = std::expected<ReconcileReport, std::variant<Error, Refusal>>;
+
 // Compares and writes nothing. No pipeline named: all of the book. deep re-reads the data, not the
 // markers alone.
-boost::asio::awaitable<Result<ReconcileReport>> compare_with_sinks(BookView book,
-                                                                   Executor& executor,
-                                                                   std::string pipeline, bool deep);
+boost::asio::awaitable<ReconcileAnswer> compare_with_sinks(BookView book, Executor& executor,
+                                                           std::string pipeline, bool deep);
 
 // The same; and Reconciled is recorded for each sink, and LoadLost for what is lost, so that the
-// next run loads it again.
-boost::asio::awaitable<Result<ReconcileReport>> reconcile(Keeper& keeper, std::string pipeline,
-                                                          bool deep);
+// next run loads it again. Refused where the actor may not record it.
+boost::asio::awaitable<ReconcileAnswer> reconcile(Keeper& keeper, Actor actor, std::string pipeline,
+                                                  bool deep);
 
 }  // namespace daybook

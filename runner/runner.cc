@@ -11,6 +11,7 @@
 #include "runner/connect/crash_point.h"
 #include "runner/fence.h"
 #include "runner/quarantine.h"
+#include "runner/sink_memory.h"
 
 namespace daybook {
 
@@ -45,6 +46,14 @@ std::uint64_t memory_share(const Pipeline& pipeline, unsigned sharers) {
   return all / std::max(1U, sharers);
 }
 
+// What the book says is no longer there of what the slot loaded.
+std::vector<LostLoad> lost_of(const Slot& slot) {
+  std::vector<LostLoad> out;
+  for (const GenerationState& g : slot.generations)
+    if (g.standing == Standing::lost) out.push_back({g.number, g.load_id});
+  return out;
+}
+
 bool pushes_back(ErrorClass error) {
   return error == ErrorClass::throttled || error == ErrorClass::dependency_down;
 }
@@ -55,7 +64,12 @@ Runner::Runner(Keeper& keeper)
     : keeper_(keeper),
       definitions_(keeper.view()),
       concurrency_(keeper.executor().blocking_limit()),
-      wakeup_(keeper.executor()) {}
+      wakeup_(keeper.executor()),
+      watching_(std::make_shared<std::set<Owed*>>()) {
+  keeper.observe([watching = watching_](EntryIndex, const Entry& entry) {
+    for (Owed* owed : *watching) owed->see(entry.event);
+  });
+}
 
 void Runner::stop() {
   stopped_ = true;
@@ -94,15 +108,23 @@ void Runner::spawn(Drive& drive, SlotId slot, bool staging, asio::awaitable<void
                  });
 }
 
+void Runner::spawn(Drive& drive, std::set<RunId>& at_work, RunId run, asio::awaitable<void> work) {
+  at_work.insert(run);
+  ++drive.in_flight;
+  asio::co_spawn(keeper_.executor().loop(), std::move(work),
+                 [this, &drive, &at_work, run](const std::exception_ptr& error) {
+                   if (error) std::rethrow_exception(error);
+                   at_work.erase(run);
+                   --drive.in_flight;
+                   wakeup_.notify();
+                 });
+}
+
 // Partitions merged into one table may write the same keys: they are loaded in the order of their
 // keys, whoever was staged first, so that the same run always leaves the same rows.
-bool Runner::in_turn(RunId run, const Slot& slot) {
-  const auto pipeline = definition_of(run, DefinitionCache::Match::exact);
-  if (!pipeline || pipeline->sink.mode != LoadMode::merge) return true;
-  return std::ranges::none_of(keeper_.state().find(run)->slots, [&](SlotId id) {
-    const Slot& other = *keeper_.state().find(id);
-    return other.run == run && other.partition < slot.partition && !settled(other.phase);
-  });
+bool Runner::in_turn(const Drive& drive, const Slot& slot) {
+  const auto pipeline = definition_of(slot.run, DefinitionCache::Match::exact);
+  return !pipeline || pipeline->sink.mode != LoadMode::merge || !drive.owed.preceded(slot);
 }
 
 // Starts what may start now. The time at which something more may, where that is known.
@@ -115,71 +137,62 @@ std::optional<Monotonic> Runner::launch(Drive& drive) {
     later(found->second);
     return true;
   };
-  for (const Effect& effect : pending(keeper_.state())) {
+  for (const Effect& effect : drive.owed.first())
     std::visit(
         [&](const auto& e) {
-          using E = std::decay_t<decltype(e)>;
-          if constexpr (std::is_same_v<E, effect::FinishRun>) {
-            if (!drive.runs.contains(e.run) || drive.finishing.contains(e.run)) return;
-            drive.finishing.insert(e.run);
-            ++drive.in_flight;
-            asio::co_spawn(keeper_.executor().loop(), finish(drive, e.run),
-                           [this, &drive](const std::exception_ptr& error) {
-                             if (error) std::rethrow_exception(error);
-                             --drive.in_flight;
-                             wakeup_.notify();
-                           });
-          } else if constexpr (std::is_same_v<E, effect::ContinueCompensation> ||
-                               std::is_same_v<E, effect::ContinueErasure>) {
-            // Driven by who asks for them, and at boot: they have their own beginning and end.
-          } else {
-            const Slot& slot = *keeper_.state().find(e.slot);
-            if (!drive.runs.contains(slot.run) || drive.busy.contains(e.slot)) return;
-            if constexpr (std::is_same_v<E, effect::ExecuteAttempt>) {
-              if (stopped_ || drive.staging >= concurrency_.limit()) return;
-              const Timestamp wait = e.not_before - keeper_.clock().wall();
-              if (wait > 0) {
-                later(keeper_.clock().mono() + wait);
-                return;
-              }
-              spawn(drive, e.slot, true, perform(e));
-            } else if constexpr (std::is_same_v<E, effect::Load>) {
-              if (stopped_ || !in_turn(e.run, slot)) return;
-              spawn(drive, e.slot, true, perform(e));
-            } else {
-              if (!waits(e.slot)) spawn(drive, e.slot, false, perform(e));
-            }
-          }
+          if constexpr (
+              requires { perform(e); } && requires { e.slot; })
+            if (!drive.busy.contains(e.slot) && !waits(e.slot))
+              spawn(drive, e.slot, false, perform(e));
         },
         effect);
+  if (!stopped_) {
+    for (const effect::Load& load : drive.owed.loads())
+      if (!drive.busy.contains(load.slot) && in_turn(drive, *keeper_.state().find(load.slot)))
+        spawn(drive, load.slot, true, perform(load));
+    for (const auto& [not_before, slot] : drive.owed.attempts()) {
+      if (drive.staging >= concurrency_.limit()) break;
+      if (drive.busy.contains(slot)) continue;
+      if (const Timestamp wait = not_before - keeper_.clock().wall(); wait > 0) {
+        later(keeper_.clock().mono() + wait);
+        break;
+      }
+      const effect::ExecuteAttempt attempt{keeper_.state().find(slot)->run, slot, not_before};
+      spawn(drive, slot, true, perform(attempt));
+    }
+    if (!drive.problem)
+      for (const RunId run : drive.owed.to_plan())
+        if (!drive.planning.contains(run)) spawn(drive, drive.planning, run, plan(drive, run));
   }
+  for (const RunId run : drive.owed.to_finish())
+    if (!drive.finishing.contains(run)) spawn(drive, drive.finishing, run, finish(run));
   return next;
 }
 
 asio::awaitable<void> Runner::drive(Drive& drive) {
+  watching_->insert(&drive.owed);
   while (true) {
     const std::optional<Monotonic> next = launch(drive);
     const bool open = std::ranges::any_of(
         drive.runs, [&](RunId run) { return keeper_.state().open_runs.contains(run); });
-    if (drive.in_flight == 0 && (!open || stopped_ || !next)) {
-      // Nothing is at work and nothing will be: finished, stopped, or paused.
-      if (!open || stopped_) co_return;
-      if (!std::ranges::any_of(pending(keeper_.state()), [&](const Effect& effect) {
-            const auto* execute = std::get_if<effect::ExecuteAttempt>(&effect);
-            return execute != nullptr && drive.runs.contains(execute->run);
-          }))
-        co_return;
-    }
+    // Nothing is at work and nothing will be: finished, stopped, or paused.
+    if (drive.in_flight == 0 && (!open || stopped_ || (!next && drive.owed.attempts().empty())))
+      break;
     co_await wakeup_.wait(keeper_.clock(), next);
   }
+  watching_->erase(&drive.owed);
 }
 
-asio::awaitable<void> Runner::finish(Drive& drive, RunId run) {
+asio::awaitable<void> Runner::finish(RunId run) {
   const Command finish_run = FinishRun{run};
   const auto answer = co_await keeper_.ask(system_actor(), finish_run);
-  drive.finishing.erase(run);
-  offers_.erase(run);
-  (void)answer;  // refused: something was added to the run meanwhile; the loop looks again
+  // Refused: something was added to the run meanwhile; the loop looks again.
+  if (answer) offers_.erase(run);
+}
+
+asio::awaitable<void> Runner::plan(Drive& drive, RunId run) {
+  auto planned = co_await plan_rest(run);
+  if (!planned) drive.problem = std::move(planned.error());
 }
 
 // --- effects
@@ -278,6 +291,8 @@ asio::awaitable<void> Runner::perform(effect::ExecuteAttempt e) {
   work.overlay_only = only_undelivered;
   work.pipeline_name = keeper_.state().find(e.slot)->pipeline;
   work.partition = key;
+  work.lost = lost_of(*keeper_.state().find(e.slot));
+  work.memory = memory_of(keeper_.state().find(e.slot)->sink);
 
   auto progress = std::make_shared<StageProgress>();
   progress_[e.slot] = progress;
@@ -363,7 +378,14 @@ LoadPlan Runner::load_plan(const Slot& slot, const GenerationState& load,
   plan.mode = load.mode;
   plan.key = pipeline.sink.key;
   plan.columns = output_columns(pipeline);
+  plan.lost = lost_of(slot);
   return plan;
+}
+
+const SinkMemory& Runner::memory_of(const std::string& sink) {
+  const auto known = memories_.find(sink);
+  if (known != memories_.end()) return known->second;
+  return memories_.emplace(sink, sink_memory(keeper_.view(), sink)).first->second;
 }
 
 asio::awaitable<void> Runner::perform(effect::Load e) {
@@ -397,8 +419,8 @@ asio::awaitable<void> Runner::perform(effect::Load e) {
   plan.files = staged->second.result.files;
   working_[e.slot] = {.slot = e.slot, .what = "load", .progress = nullptr};
   const Attempt attempt = slot->attempt;
-  auto job = [pipeline, plan]() -> SinkResult<LoadEvidence> {
-    auto sink = open_sink(*pipeline);
+  auto job = [pipeline, plan, memory = memory_of(slot->sink)]() -> SinkResult<LoadEvidence> {
+    auto sink = open_sink(*pipeline, memory);
     if (!sink) return std::unexpected(sink.error());
     return (*sink)->load(plan);
   };
@@ -428,6 +450,8 @@ asio::awaitable<void> Runner::perform(effect::Load e) {
                                     .evidence = loaded->evidence,
                                     .files = loaded->files};
   (void)co_await keeper_.ask(system_actor(), commit);
+  if (std::string cluster = cluster_in(loaded->evidence); !cluster.empty())
+    memories_[keeper_.state().find(e.slot)->sink] = {std::move(cluster), load_id};
   DAYBOOK_CRASH_POINT("run.load_committed");
   drop_staged(e.slot);
   tries_.erase(e.slot);
@@ -460,8 +484,9 @@ asio::awaitable<void> Runner::perform(effect::SettleLoad e) {
   plan.fence = fence_of(keeper_.state().epoch, keeper_.state().size);
   const Digest load_id = plan.load_id;
   working_[e.slot] = {.slot = e.slot, .what = "settle", .progress = nullptr};
-  auto job = [pipeline, plan]() -> SinkResult<std::optional<LoadEvidence>> {
-    auto sink = open_sink(*pipeline);
+  auto job = [pipeline, plan,
+              memory = memory_of(slot->sink)]() -> SinkResult<std::optional<LoadEvidence>> {
+    auto sink = open_sink(*pipeline, memory);
     if (!sink) return std::unexpected(sink.error());
     return (*sink)->settle(plan);
   };
@@ -507,14 +532,16 @@ asio::awaitable<void> Runner::perform(effect::VerifyLoaded e) {
     if (const auto* committed = std::get_if<LoadCommitted>(&entry->event))
       for (const OutputFile& file : committed->files)
         plan.files.push_back({file.name, file.bytes, file.rows, file.digest});
+  // Tidying needs a fence no lower than that of whoever settled it.
+  plan.fence = fence_of(keeper_.state().epoch, keeper_.state().size);
   const Digest load_id = plan.load_id;
   working_[e.slot] = {.slot = e.slot, .what = "verify", .progress = nullptr};
-  auto job = [pipeline, plan]() -> SinkResult<std::uint64_t> {
-    auto sink = open_sink(*pipeline);
+  auto job = [pipeline, plan, memory = memory_of(slot->sink)]() -> SinkResult<std::uint64_t> {
+    auto sink = open_sink(*pipeline, memory);
     if (!sink) return std::unexpected(sink.error());
     auto rows = (*sink)->verify(plan);
     // Leftovers of overtaken attempts. One that stays costs space and nothing else.
-    if (rows) (void)(*sink)->tidy(plan.partition, plan.fence);
+    if (rows) (void)(*sink)->tidy(plan);
     return rows;
   };
   auto rows = co_await blocking(keeper_.executor(), std::move(job));

@@ -18,6 +18,7 @@
 #include "runner/dataplane/stage.h"
 #include "runner/definitions.h"
 #include "runner/keeper.h"
+#include "runner/owed.h"
 #include "runner/wakeup.h"
 #include "statemachine/effects.h"
 
@@ -67,8 +68,9 @@ class Runner {
   // is paused or stop() is called).
   boost::asio::awaitable<std::expected<RunReport, RunProblem>> run(RunRequest request);
 
-  // Drives one open run, or all where none is named.
-  boost::asio::awaitable<RunReport> resume(std::optional<RunId> run);
+  // Drives one open run, or all where none is named: plans what a run left unplanned, then does
+  // what is owed. On error what was planned stands, the run is open, and a resume goes on.
+  boost::asio::awaitable<std::expected<RunReport, RunProblem>> resume(std::optional<RunId> run);
 
   // Executes a started compensation to its end or first failure.
   boost::asio::awaitable<Result<void>> compensate(CompensationId id);
@@ -86,10 +88,6 @@ class Runner {
   boost::asio::awaitable<std::expected<std::vector<Offered>, RunProblem>> offered(
       std::shared_ptr<const Pipeline> pipeline);
 
-  // The inputs digest of one offered partition, with its overlay of released records.
-  boost::asio::awaitable<std::expected<Digest, StageFailure>> inputs_digest(
-      std::shared_ptr<const Pipeline> pipeline, Offered offered);
-
  private:
   // What an attempt staged, until it is loaded. Lost with the process: the attempt is then
   // abandoned.
@@ -101,22 +99,26 @@ class Runner {
   };
   struct Drive {
     std::set<RunId> runs;
-    std::set<SlotId> busy;
-    std::set<RunId> finishing;
+    Owed owed;
+    std::set<SlotId> busy = {};
+    std::set<RunId> finishing = {}, planning = {};
     unsigned staging = 0, in_flight = 0;
+    std::optional<RunProblem> problem = {};  // why a run can not be planned
   };
 
   boost::asio::awaitable<void> drive(Drive& drive);
   std::optional<Monotonic> launch(Drive& drive);
-  bool in_turn(RunId run, const Slot& slot);
+  bool in_turn(const Drive& drive, const Slot& slot);
   void spawn(Drive& drive, SlotId slot, bool staging, boost::asio::awaitable<void> work);
+  void spawn(Drive& drive, std::set<RunId>& at_work, RunId run, boost::asio::awaitable<void> work);
 
   boost::asio::awaitable<void> perform(effect::AbandonAttempt effect);
   boost::asio::awaitable<void> perform(effect::ExecuteAttempt effect);
   boost::asio::awaitable<void> perform(effect::Load effect);
   boost::asio::awaitable<void> perform(effect::SettleLoad effect);
   boost::asio::awaitable<void> perform(effect::VerifyLoaded effect);
-  boost::asio::awaitable<void> finish(Drive& drive, RunId run);
+  boost::asio::awaitable<void> finish(RunId run);
+  boost::asio::awaitable<void> plan(Drive& drive, RunId run);
   boost::asio::awaitable<void> mark_drained(std::set<RunId> runs);
 
   boost::asio::awaitable<void> fail_attempt(SlotId slot, Attempt attempt, StageFailure failure,
@@ -125,11 +127,12 @@ class Runner {
                               const RetryPolicy& retry);
   boost::asio::awaitable<std::optional<Offered>> find_input(
       RunId run, std::shared_ptr<const Pipeline> pipeline, std::string key);
-  boost::asio::awaitable<std::expected<void, RunProblem>> plan_all(RunId run,
-                                                                   const RunRequest& request,
-                                                                   std::vector<Offered> offered);
+  boost::asio::awaitable<std::expected<void, RunProblem>> plan_rest(RunId run);
+  boost::asio::awaitable<std::expected<void, RunProblem>> plan_these(
+      RunId run, std::shared_ptr<const Pipeline> pipeline, std::vector<std::string> keys);
   std::shared_ptr<const Pipeline> definition_of(RunId run, DefinitionCache::Match match);
   LoadPlan load_plan(const Slot& slot, const GenerationState& load, const Pipeline& pipeline) const;
+  const SinkMemory& memory_of(const std::string& sink);
   void pause_before(SlotId slot, unsigned tries);
   void drop_staged(SlotId slot);
 
@@ -144,7 +147,9 @@ class Runner {
   std::map<RunId, std::map<std::string, Offered>> offers_;
   std::map<SlotId, Monotonic> not_before_;  // of settling and verifying again after a failure
   std::map<SlotId, unsigned> tries_;
+  std::map<std::string, SinkMemory> memories_;  // by sink
   std::map<SlotId, std::string> last_trouble_;
+  std::shared_ptr<std::set<Owed*>> watching_;  // of the drives under way
 };
 
 }  // namespace daybook

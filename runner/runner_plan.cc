@@ -2,6 +2,7 @@
 // run that takes it on.
 #include <algorithm>
 
+#include "runner/connect/crash_point.h"
 #include "runner/definition/partitions.h"
 #include "runner/fence.h"
 #include "runner/planning.h"
@@ -77,26 +78,6 @@ asio::awaitable<std::expected<std::vector<Offered>, RunProblem>> Runner::offered
   co_return co_await blocking(keeper_.executor(), std::move(job));
 }
 
-asio::awaitable<std::expected<Digest, StageFailure>> Runner::inputs_digest(
-    std::shared_ptr<const Pipeline> pipeline, Offered offered) {
-  std::vector<OverlayRecord> overlay;
-  if (const auto slot = keeper_.state().slot(pipeline->name, pipeline->sink.name(), offered.key)) {
-    auto released = overlay_of(keeper_.view(), *slot);
-    if (!released)
-      co_return std::unexpected(StageFailure{.error = ErrorClass::internal,
-                                             .code = "quarantine.unreadable",
-                                             .fingerprint = "quarantine.unreadable",
-                                             .detail = released.error().detail,
-                                             .classified_by = "runner"});
-    overlay = std::move(*released);
-  }
-  auto progress = std::make_shared<StageProgress>();
-  auto job = [pipeline, offered, overlay = std::move(overlay), progress] {
-    return inputs_digest_of(*pipeline, offered.input, offered.column_key, overlay, *progress);
-  };
-  co_return co_await blocking(keeper_.executor(), std::move(job));
-}
-
 asio::awaitable<std::optional<Offered>> Runner::find_input(RunId run,
                                                            std::shared_ptr<const Pipeline> pipeline,
                                                            std::string key) {
@@ -113,31 +94,105 @@ asio::awaitable<std::optional<Offered>> Runner::find_input(RunId run,
   co_return found->second;
 }
 
-asio::awaitable<std::expected<void, RunProblem>> Runner::plan_all(RunId run,
-                                                                  const RunRequest& request,
-                                                                  std::vector<Offered> offered) {
-  const auto pipeline = request.pipeline;
-  const std::string sink = pipeline->sink.name();
-  for (const Offered& one : offered) {
-    if (stopped_) break;
-    PlanPartition command{.run = run,
-                          .sink = sink,
-                          .partition = one.key,
-                          .inputs = {},
-                          .late = late_policy(*pipeline),
-                          .force = request.force};
-    // Nothing is known of a new partition that its digest could be compared with: reading it once,
-    // when it is staged, is enough.
-    const auto slot = keeper_.state().slot(pipeline->name, sink, one.key);
-    if (slot && keeper_.state().find(*slot)->attempt > 0) {
-      const auto digest = co_await inputs_digest(pipeline, one);
-      // A source that can not be read now is the attempt's failure, with its retries.
-      if (digest) command.inputs = *digest;
+asio::awaitable<std::expected<void, RunProblem>> Runner::plan_rest(RunId run) {
+  const auto pipeline = definition_of(run, DefinitionCache::Match::exact);
+  if (!pipeline)
+    co_return std::unexpected(problem(
+        RunProblem::Kind::definition,
+        fmt::format("run {} was not planned to its end, and its definition can not be read back",
+                    run),
+        fmt::format("daybook cancel {} --reason ... ends it; the next run plans anew", run)));
+  auto known = offers_.find(run);
+  if (known == offers_.end()) {
+    auto all = co_await offered(pipeline);
+    if (!all) co_return std::unexpected(all.error());
+    std::map<std::string, Offered> by_key;
+    for (Offered& one : *all) by_key.emplace(one.key, std::move(one));
+    known = offers_.insert_or_assign(run, std::move(by_key)).first;
+  }
+  std::vector<std::string> keys = keeper_.state().find(run)->chosen;
+  if (keys.empty()) {
+    ExpectPartitions expected{.pipeline = pipeline->name, .sink = pipeline->sink.name(), .keys = {}};
+    for (const auto& [key, one] : known->second) {
+      keys.push_back(key);
+      if (partition_fault(*pipeline, one.input).empty()) expected.keys.push_back(key);
     }
-    const Command planned = command;
-    const auto answer = co_await keeper_.ask(system_actor(), planned);
-    if (!answer && answer.error().code != Refusal::Code::already)
-      co_return std::unexpected(refused(answer.error()));
+    for (const std::string& key : pipeline->partition.expected) expected.keys.push_back(key);
+    (void)co_await keeper_.ask(system_actor(), std::move(expected));
+  }
+  // What was planned before a crash stands.
+  std::set<std::string> there;
+  for (const SlotId slot : keeper_.state().find(run)->slots)
+    there.insert(keeper_.state().find(slot)->partition);
+  std::erase_if(keys, [&](const std::string& key) { return there.contains(key); });
+
+  constexpr std::size_t at_once = 64;
+  for (std::size_t begin = 0; begin < keys.size() && !stopped_; begin += at_once) {
+    const auto from = keys.begin() + static_cast<std::ptrdiff_t>(begin);
+    const auto to =
+        keys.begin() + static_cast<std::ptrdiff_t>(std::min(keys.size(), begin + at_once));
+    std::vector<std::string> some(from, to);
+    auto planned = co_await plan_these(run, pipeline, std::move(some));
+    if (!planned) co_return planned;
+    DAYBOOK_CRASH_POINT("run.planning");
+  }
+  if (stopped_) co_return std::expected<void, RunProblem>{};
+  const Command complete = CompletePlanning{run};
+  const auto completed = co_await keeper_.ask(system_actor(), complete);
+  DAYBOOK_CRASH_POINT("run.planned");
+  // A run that was cancelled meanwhile plans nothing more.
+  if (!completed && planning(*keeper_.state().find(run)))
+    co_return std::unexpected(refused(completed.error()));
+  co_return std::expected<void, RunProblem>{};
+}
+
+// Reads what it needs of the sources side by side, and records the plans as one group.
+asio::awaitable<std::expected<void, RunProblem>> Runner::plan_these(
+    RunId run, std::shared_ptr<const Pipeline> pipeline, std::vector<std::string> keys) {
+  struct Question {
+    std::size_t command;
+    Offered offered;
+    std::vector<OverlayRecord> overlay;
+    std::optional<Digest> digest = std::nullopt;
+  };
+  const std::string sink = pipeline->sink.name();
+  const bool force = keeper_.state().find(run)->force;
+  const auto& offers = offers_.at(run);
+  std::vector<Command> commands;
+  auto questions = std::make_shared<std::vector<Question>>();
+  for (const std::string& key : keys) {
+    commands.push_back(PlanPartition{.run = run,
+                                     .sink = sink,
+                                     .partition = key,
+                                     .inputs = {},
+                                     .late = late_policy(*pipeline),
+                                     .force = force,
+                                     .appends = pipeline->sink.mode == LoadMode::append});
+    // Nothing is known of a new partition that its digest could be compared with: reading it once,
+    // when it is staged, is enough. One that is gone is the attempt's failure, with its retries; so
+    // is one that can not be read now.
+    const auto slot = keeper_.state().slot(pipeline->name, sink, key);
+    const auto offered = offers.find(key);
+    if (offered == offers.end() || !slot || keeper_.state().find(*slot)->attempt == 0) continue;
+    auto overlay = overlay_of(keeper_.view(), *slot);
+    if (!overlay) continue;
+    questions->push_back({commands.size() - 1, offered->second, std::move(*overlay)});
+  }
+  std::function<void(std::size_t)> read = [pipeline, questions](std::size_t i) {
+    Question& q = (*questions)[i];
+    StageProgress progress;
+    const auto digest =
+        inputs_digest_of(*pipeline, q.offered.input, q.offered.column_key, q.overlay, progress);
+    if (digest) q.digest = *digest;
+  };
+  co_await blocking_each(keeper_.executor(), questions->size(), std::move(read));
+  for (const Question& q : *questions)
+    if (q.digest) std::get<PlanPartition>(commands[q.command]).inputs = *q.digest;
+  const auto answers = co_await keeper_.ask_all(system_actor(), std::move(commands));
+  for (const Answer& answer : answers) {
+    if (answer || answer.error().code == Refusal::Code::already) continue;
+    if (!planning(*keeper_.state().find(run))) break;  // cancelled meanwhile
+    co_return std::unexpected(refused(answer.error()));
   }
   co_return std::expected<void, RunProblem>{};
 }
@@ -154,7 +209,9 @@ asio::awaitable<std::expected<RunReport, RunProblem>> Runner::run(RunRequest req
   std::vector<ResumedRun> resumed;
   for (const RunId id : open) {
     const EntryIndex before = keeper_.state().size;
-    RunReport report = co_await resume(id);
+    auto went_on = co_await resume(id);
+    if (!went_on) co_return std::unexpected(went_on.error());
+    RunReport report = std::move(*went_on);
     ResumedRun done{.run = id, .slots = {}};
     for (const SlotId slot : keeper_.state().find(id)->slots)
       if (const EntryIndex story = keeper_.state().find(slot)->story;
@@ -193,8 +250,8 @@ asio::awaitable<std::expected<RunReport, RunProblem>> Runner::run(RunRequest req
             : problem(RunProblem::Kind::source, "the source offers no partitions",
                       "check the path in the pipeline's source"));
 
-  auto prepare = [pipeline]() -> SinkResult<void> {
-    auto sink = open_sink(*pipeline);
+  auto prepare = [pipeline, memory = memory_of(sink_name)]() -> SinkResult<void> {
+    auto sink = open_sink(*pipeline, memory);
     if (!sink) return std::unexpected(sink.error());
     return (*sink)->prepare(output_columns(*pipeline), pipeline->sink.mode, pipeline->sink.key);
   };
@@ -208,13 +265,19 @@ asio::awaitable<std::expected<RunReport, RunProblem>> Runner::run(RunRequest req
     co_return std::unexpected(problem(RunProblem::Kind::storage, definition.error().detail));
   definitions_.put(*definition, pipeline);
 
+  std::vector<std::string> keys;
+  if (!request.partitions.empty() || request.only_failed)
+    for (const Offered& one : chosen) keys.push_back(one.key);
   const Command start = StartRun{.uuid = make_uuid7(keeper_.clock().wall(), keeper_.entropy()),
                                  .kind = request.kind,
                                  .pipeline = pipeline->name,
                                  .definition = pipeline->digest,
                                  .engine = engine_version().digest,
                                  .idempotency_key = request.idempotency_key,
-                                 .reason = request.reason};
+                                 .reason = request.reason,
+                                 .partitions = static_cast<std::uint32_t>(chosen.size()),
+                                 .force = request.force,
+                                 .chosen = std::move(keys)};
   const auto started = co_await keeper_.ask(request.actor, start);
   if (!started) {
     const auto same = keeper_.state().run_by_idempotency_key.find(request.idempotency_key);
@@ -227,30 +290,20 @@ asio::awaitable<std::expected<RunReport, RunProblem>> Runner::run(RunRequest req
   }
   const RunId run = std::get<RunStarted>(started->events.front()).run;
 
-  ExpectPartitions expected{.pipeline = pipeline->name, .sink = sink_name, .keys = {}};
-  if (request.partitions.empty() && !request.only_failed) {
-    for (const Offered& one : chosen)
-      if (partition_fault(*pipeline, one.input).empty()) expected.keys.push_back(one.key);
-    for (const std::string& key : pipeline->partition.expected) expected.keys.push_back(key);
-    (void)co_await keeper_.ask(system_actor(), std::move(expected));
-  }
+  DAYBOOK_CRASH_POINT("run.started");
   auto& by_key = offers_[run];
-  for (const Offered& one : chosen) by_key.emplace(one.key, one);
-
-  if (auto planned = co_await plan_all(run, request, std::move(chosen)); !planned)
-    co_return std::unexpected(planned.error());
-  RunReport report = co_await resume(run);
-  report.resumed = std::move(resumed);
+  for (Offered& one : chosen) {
+    std::string key = one.key;
+    by_key.emplace(std::move(key), std::move(one));
+  }
+  auto report = co_await resume(run);
+  if (report) report->resumed = std::move(resumed);
   co_return report;
 }
 
-asio::awaitable<RunReport> Runner::resume(std::optional<RunId> run) {
-  Drive work;
-  if (run)
-    work.runs.insert(*run);
-  else
-    work.runs = keeper_.state().open_runs;
-  // A run that was interrupted while it planned: what it had not looked at yet is the next run's.
+asio::awaitable<std::expected<RunReport, RunProblem>> Runner::resume(std::optional<RunId> run) {
+  const std::set<RunId> runs = run ? std::set<RunId>{*run} : keeper_.state().open_runs;
+  Drive work{.runs = runs, .owed = Owed(keeper_.state(), runs)};
   co_await drive(work);
   RunReport report;
   for (const RunId id : work.runs) {
@@ -260,9 +313,10 @@ asio::awaitable<RunReport> Runner::resume(std::optional<RunId> run) {
     report.interrupted = report.interrupted || (state.open && stopped_);
     report.paused = report.paused || (state.open && !stopped_);
   }
-  if (report.paused) co_await mark_drained(work.runs);
+  if (report.paused && !work.problem) co_await mark_drained(work.runs);
   if (const auto signed_now = keeper_.checkpoint(); !signed_now)
     last_trouble_[no_slot] = signed_now.error().detail;
+  if (work.problem) co_return std::unexpected(std::move(*work.problem));
   co_return report;
 }
 
@@ -316,8 +370,9 @@ asio::awaitable<Result<void>> Runner::compensate(CompensationId id) {
                           .fence = fence_of(keeper_.state().epoch, state->fence)};
     if (const GenerationState* restored = generation(slot, step.restores))
       plan.restores_load_id = restored->load_id;
-    auto job = [definition = *pipeline, plan]() -> SinkResult<CompensationEvidence> {
-      auto sink = open_sink(*definition);
+    auto job = [definition = *pipeline, plan,
+                memory = memory_of(slot.sink)]() -> SinkResult<CompensationEvidence> {
+      auto sink = open_sink(*definition, memory);
       if (!sink) return std::unexpected(sink.error());
       return (*sink)->compensate(plan);
     };

@@ -82,6 +82,8 @@ void Fold::on(const RunStarted& e) {
   r->idempotency_key = e.idempotency_key;
   r->started_at = envelope.recorded_at;
   r->started = index;
+  r->partitions = e.partitions;
+  r->force = e.force;
   state.run_by_uuid.emplace(e.uuid, e.run);
   if (!e.idempotency_key.empty()) state.run_by_idempotency_key.emplace(e.idempotency_key, e.run);
   state.open_runs.insert(e.run);
@@ -148,6 +150,18 @@ void Fold::on(const Resumed& e) { set_paused(e.scope, false); }
 
 void Fold::on(const CircuitOpened& e) {
   if (RunState* r = run(e.run)) r->circuit = e.fingerprint;
+}
+
+void Fold::on(const PartitionsChosen& e) {
+  RunState* r = run(e.run);
+  if (r != nullptr) r->chosen.insert(r->chosen.end(), e.keys.begin(), e.keys.end());
+}
+
+void Fold::on(const PlanningCompleted& e) {
+  RunState* r = run(e.run);
+  if (r == nullptr) return;
+  r->planned = true;
+  r->chosen.clear();
 }
 
 }  // namespace daybook::folding

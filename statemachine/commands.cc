@@ -48,7 +48,9 @@ std::string_view command_name(const Command& command) {
       "FinishErasure",
       "WithdrawErasure",
       "PlaceLegalHold",
-      "ReleaseLegalHold"};
+      "ReleaseLegalHold",
+
+      "CompletePlanning"};
   return names[command.index()];
 }
 

@@ -54,6 +54,13 @@ struct StartRun {
   Digest definition{};
   Digest engine{};
   std::string idempotency_key, reason;
+  std::uint32_t partitions = 0;  // it takes on; 0: it does not say, and needs no CompletePlanning
+  bool force = false;            // plan even where nothing changed
+  std::vector<std::string> chosen = {};  // these partitions alone; empty: all that are offered
+};
+// Every partition the run takes on is planned or skipped.
+struct CompletePlanning {
+  RunId run{};
 };
 struct FinishRun {
   RunId run{};
@@ -82,7 +89,8 @@ struct PlanPartition {
   std::string sink, partition;
   Digest inputs{};
   LatePolicy late = LatePolicy::reopen;
-  bool force = false;  // plan even where nothing changed
+  bool force = false;    // plan even where nothing changed
+  bool appends = false;  // loading it again would stand beside what is loaded
 };
 // decide also uses these as the policy of one attempt; they come from the definition.
 struct RetryRule {
@@ -261,7 +269,7 @@ using Command =
                  DiscardRecords, GiveApproval, RejectApproval, ProposeCompensation,
                  StartCompensation, IntendCompensation, CommitCompensation, FailCompensation,
                  WithdrawCompensation, ProposeErasure, StartErasure, FinishErasure, WithdrawErasure,
-                 PlaceLegalHold, ReleaseLegalHold>;
+                 PlaceLegalHold, ReleaseLegalHold, CompletePlanning>;
 
 // "CancelRun": for refusals in the book.
 std::string_view command_name(const Command& command);

@@ -1,6 +1,9 @@
 #include "statemachine/decide.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
+#include <concepts>
 
 #include "statemachine/decisions.h"
 
@@ -28,6 +31,55 @@ void cut_texts(Event& event) {
       event);
 }
 
+// Any one of these roles covers the command; none: it needs no role, or has a rule of its own.
+using Roles = std::vector<std::string_view>;
+template <typename C, typename... Kinds>
+concept one_of = (std::same_as<C, Kinds> || ...);
+
+Roles covering(const Command& command) {
+  return std::visit(
+      []<typename C>(const C& c) -> Roles {
+        using namespace roles;
+        if constexpr (std::same_as<C, StartRun>)
+          return c.kind == RunKind::release ? Roles{operate, steward} : Roles{operate};
+        else if constexpr (one_of<C, RegisterDefinition, ExpectPartitions, CancelRun, Pause, Resume,
+                                  RecordReconciliation, LoseLoad>)
+          return {operate};
+        else if constexpr (one_of<C, AmendRecord, ReleaseRecords, DiscardRecords>)
+          return {steward};
+        else if constexpr (one_of<C, DecideHold, ReleaseSlot, ProposeCompensation,
+                                  StartCompensation, WithdrawCompensation>)
+          return {operate, steward};
+        else if constexpr (one_of<C, EnrollPrincipal, RevokePrincipal>)
+          return {admin};
+        else
+          return {};
+      },
+      command);
+}
+
+bool holds(const Principal& principal, std::string_view role) {
+  return !principal.revoked && std::ranges::find(principal.roles, role) != principal.roles.end();
+}
+
+std::expected<void, Refusal> within_role(const State& state, const Actor& actor,
+                                         const Command& command) {
+  if (actor.kind == ActorKind::system) return {};
+  const Roles needed = covering(command);
+  const auto any = [&](const Principal& principal) {
+    return std::ranges::any_of(needed,
+                               [&](std::string_view role) { return holds(principal, role); });
+  };
+  const bool binds = std::ranges::any_of(
+      state.principals, [&](const auto& enrolled) { return any(enrolled.second); });
+  if (!binds) return {};
+  const auto who = state.principals.find(actor.principal);
+  if (who != state.principals.end() && (any(who->second) || holds(who->second, roles::admin)))
+    return {};
+  return decisions::refuse(Refusal::Code::not_allowed, "{} does not have the role {}",
+                           actor.principal, fmt::join(needed, " or "));
+}
+
 }  // namespace
 
 Decision decide(const State& state, const Context& context, const Command& command) {
@@ -39,7 +91,10 @@ Decision decide(const State& state, const Context& context, const Command& comma
     return decisions::refuse(Refusal::Code::not_allowed, "{} was revoked", context.actor.principal);
   Decision decision = std::visit(
       [&](const auto& c) -> Decision { return decisions::on(state, context, c); }, command);
-  if (decision) std::ranges::for_each(*decision, cut_texts);
+  if (!decision) return decision;
+  if (auto allowed = within_role(state, context.actor, command); !allowed)
+    return std::unexpected(std::move(allowed.error()));
+  std::ranges::for_each(*decision, cut_texts);
   return decision;
 }
 

@@ -2,6 +2,7 @@
 // nothing.
 #pragma once
 
+#include <array>
 #include <expected>
 #include <string>
 #include <string_view>
@@ -43,6 +44,18 @@ std::string_view name(SlotPhase phase);  // "waiting for a retry"
 using Decision = std::expected<std::vector<Event>, Refusal>;
 
 Decision decide(const State& state, const Context& context, const Command& command);
+
+// What a person may ask for. A role binds once somebody enrolled holds it: from then on what it
+// covers is refused to everybody without it. A book in which nobody holds it is open to whoever may
+// write to its folder. An admin may do everything but approve, which always takes an approver.
+namespace roles {
+inline constexpr std::string_view admin = "admin";        // enrols and revokes
+inline constexpr std::string_view operate = "operator";   // runs, pauses, cancels, reconciles
+inline constexpr std::string_view steward = "steward";    // amends, releases, discards records
+inline constexpr std::string_view approver = "approver";  // signs loads and compensations
+inline constexpr std::string_view reader = "reader";      // nothing of the above
+inline constexpr std::array all = {admin, operate, steward, approver, reader};
+}  // namespace roles
 
 // Delay before the next attempt after `failures` failures: exponential, capped, half of it jitter
 // drawn from `seed`. Pure, so that the book can show why it was that long.

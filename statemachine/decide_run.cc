@@ -1,4 +1,6 @@
 // The rules of the book, of definitions and of runs.
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "statemachine/decisions.h"
@@ -31,6 +33,9 @@ Decision on(const State& state, const Context&, const EnrollPrincipal& c) {
       who != state.principals.end() && !who->second.revoked &&
       who->second.public_key == c.public_key && who->second.roles == c.roles)
     return refuse(already, "{} is enrolled with this key and these roles", c.principal);
+  for (const std::string& role : c.roles)
+    if (std::ranges::find(roles::all, role) == roles::all.end())
+      return refuse(mismatch, "there is no role {}: {}", role, fmt::join(roles::all, ", "));
   for (const auto& [principal, value] : state.principals)
     if (principal != c.principal && value.public_key == c.public_key && !value.revoked)
       return refuse(conflict, "this key is {}'s: one key, one person", principal);
@@ -101,20 +106,45 @@ Decision on(const State& state, const Context&, const StartRun& c) {
   for (const RunId id : state.open_runs)
     if (state.find(id)->pipeline == c.pipeline)
       return refuse(conflict, "run {} of {} is open", id, c.pipeline);
-  return {{RunStarted{.run = next_id<RunId>(state.runs),
-                      .uuid = c.uuid,
-                      .kind = c.kind,
-                      .pipeline = c.pipeline,
-                      .definition = definition->second,
-                      .engine = c.engine,
-                      .idempotency_key = c.idempotency_key,
-                      .reason = c.reason}}};
+  if (!c.chosen.empty() && c.partitions == 0)
+    return refuse(mismatch, "{} partitions were chosen, none are taken on", c.chosen.size());
+  const auto id = next_id<RunId>(state.runs);
+  std::vector<Event> events = {RunStarted{.run = id,
+                                          .uuid = c.uuid,
+                                          .kind = c.kind,
+                                          .pipeline = c.pipeline,
+                                          .definition = definition->second,
+                                          .engine = c.engine,
+                                          .idempotency_key = c.idempotency_key,
+                                          .reason = c.reason,
+                                          .partitions = c.partitions,
+                                          .force = c.force}};
+  for (std::size_t begin = 0; begin < c.chosen.size(); begin += limits::keys_per_event_max) {
+    const std::size_t end = std::min(c.chosen.size(), begin + limits::keys_per_event_max);
+    events.push_back(
+        PartitionsChosen{.run = id,
+                         .keys = {c.chosen.begin() + static_cast<std::ptrdiff_t>(begin),
+                                  c.chosen.begin() + static_cast<std::ptrdiff_t>(end)}});
+  }
+  return events;
+}
+
+Decision on(const State& state, const Context&, const CompletePlanning& c) {
+  const RunState* run = state.find(c.run);
+  if (run == nullptr) return refuse(unknown, "there is no run {}", c.run);
+  if (run->planned) return refuse(already, "run {} is planned", c.run);
+  if (!planning(*run)) return refuse(wrong_phase, "run {} plans nothing more", c.run);
+  return {
+      {PlanningCompleted{.run = c.run,
+                         .planned = static_cast<std::uint32_t>(run->slots.size()) - run->skipped,
+                         .skipped = run->skipped}}};
 }
 
 Decision on(const State& state, const Context&, const FinishRun& c) {
   const RunState* run = state.find(c.run);
   if (run == nullptr) return refuse(unknown, "there is no run {}", c.run);
   if (!run->open) return refuse(already, "run {} is finished", c.run);
+  if (planning(*run)) return refuse(wrong_phase, "run {} is still planning", c.run);
   RunOutcome outcome = RunOutcome::succeeded;
   bool failed = !run->circuit.empty(), held = false;
   for (const SlotId id : run->slots) {

@@ -68,6 +68,7 @@ struct Plan {
   enum class Act : std::uint8_t { plan, skip, hold } act = Act::plan;
   PlanReason reason = PlanReason::new_partition;
   SkipReason skip = SkipReason::unchanged;
+  std::string_view hold = "the input changed after it was loaded";
 };
 
 // Whether these inputs, though late, have passed the question: a person let them in, or work on
@@ -89,20 +90,23 @@ bool let_in(const Slot& slot, const Digest& inputs) {
 // What to do about a partition the run found. The table of cases, first match wins; a rerun or a
 // forced plan passes over the rows marked *:
 //
-//     the slot                                   and                              then
-//     any                                        the run releases records         plan: released
-//   * set aside                                  the same was tried               skip: set aside
-//   * held, awaiting approval                    the same was tried               skip: waiting
-//     a current generation                       of the same, not forced          skip: unchanged
-//   * any                                        the same was taken back          skip: compensated
-//     lost                                                                        plan: lost
-//   * a current generation                       new inputs, policy reject        skip: late
-//   * a current generation                       new inputs, hold, not let in     hold
-//     a current generation                       something changed                plan: what
-//     changed a current generation                       forced                           plan:
-//     forced compensated                                                                 plan:
-//     compensated nothing loaded                             tried before                     plan:
-//     failed before nothing loaded plan: new
+//     the slot                    and                          then
+//     any                         the run releases records     plan: released
+//   * set aside                   the same was tried           skip: set aside
+//   * held, awaiting approval     the same was tried           skip: waiting
+//     a current generation        of the same, not forced      skip: unchanged
+//   * any                         the same was taken back      skip: compensated
+//     lost, and others stand      it appends, not forced       hold
+//     a current generation        it appends, same inputs,
+//                                 not forced                   skip: appended
+//     lost                                                     plan: lost
+//   * a current generation        new inputs, policy reject    skip: late
+//   * a current generation        new inputs, hold, not let in hold
+//     a current generation        something changed            plan: what changed
+//     a current generation        forced                       plan: forced
+//     compensated                                              plan: compensated
+//     nothing loaded              tried before                 plan: failed before
+//     nothing loaded                                           plan: new
 //
 // "The same" is inputs, definition and engine.
 Plan plan(const State& state, const Slot& slot, const RunState& run, const PlanPartition& c) {
@@ -126,12 +130,21 @@ Plan plan(const State& state, const Slot& slot, const RunState& run, const PlanP
     return {.act = Act::skip};
   if (ask && same_work(slot, run, c.inputs, Standing::compensated) != nullptr)
     return {.act = Act::skip, .skip = SkipReason::compensated};
+  if (c.appends && !c.force && current != nullptr) {
+    if (slot.phase == SlotPhase::lost)
+      return {.act = Act::hold,
+              .reason = lost,
+              .hold =
+                  "part of what was appended is lost, and loading the partition again would "
+                  "double the rest"};
+    if (!inputs) return {.act = Act::skip, .skip = SkipReason::appended};
+  }
   if (slot.phase == SlotPhase::lost) return {.reason = lost};
   if (current != nullptr) {
     if (inputs && ask && c.late == LatePolicy::reject)
       return {.act = Act::skip, .skip = SkipReason::late_rejected};
     if (inputs && ask && c.late == LatePolicy::hold && !let_in(slot, c.inputs))
-      return {.act = Act::hold};
+      return {.act = Act::hold, .reason = input_changed};
     if (inputs) return {.reason = input_changed};
     if (definition) return {.reason = definition_changed};
     if (engine) return {.reason = engine_changed};
@@ -147,6 +160,7 @@ Plan plan(const State& state, const Slot& slot, const RunState& run, const PlanP
 Decision on(const State& state, const Context&, const PlanPartition& c) {
   const auto run = working(state, c.run);
   if (!run) return std::unexpected(run.error());
+  if ((*run)->planned) return refuse(wrong_phase, "run {} is planned", c.run);
   const auto known = state.slot((*run)->pipeline, c.sink, c.partition);
   if (!known) {
     const auto id = next_id<SlotId>(state.slots);
@@ -172,13 +186,9 @@ Decision on(const State& state, const Context&, const PlanPartition& c) {
       return {{PartitionSkipped{
           .run = c.run, .slot = *known, .reason = what.skip, .generation = slot.current}}};
     case Plan::Act::hold:
-      return {
-          {PartitionPlanned{.run = c.run,
-                            .slot = *known,
-                            .reason = PlanReason::input_changed,
-                            .inputs = c.inputs},
-           SlotHeld{
-               .run = c.run, .slot = *known, .reason = "the input changed after it was loaded"}}};
+      return {{PartitionPlanned{
+                   .run = c.run, .slot = *known, .reason = what.reason, .inputs = c.inputs},
+               SlotHeld{.run = c.run, .slot = *known, .reason = std::string(what.hold)}}};
     case Plan::Act::plan: break;
   }
   return {
@@ -188,6 +198,7 @@ Decision on(const State& state, const Context&, const PlanPartition& c) {
 Decision on(const State& state, const Context& context, const StartAttempt& c) {
   const auto run = working(state, c.run);
   if (!run) return std::unexpected(run.error());
+  if (planning(**run)) return refuse(wrong_phase, "run {} is still planning", c.run);
   const Slot* slot = state.find(c.slot);
   if (slot == nullptr) return refuse(unknown, "there is no slot {}", c.slot);
   if (slot->run != c.run) return refuse(conflict, "run {} works on {}", slot->run, describe(*slot));

@@ -35,6 +35,7 @@ Decision on(const State&, const Context&, const CancelRun&);
 Decision on(const State&, const Context&, const Pause&);
 Decision on(const State&, const Context&, const Resume&);
 Decision on(const State&, const Context&, const MarkDrained&);
+Decision on(const State&, const Context&, const CompletePlanning&);
 
 // decide_slot.cc
 Decision on(const State&, const Context&, const PlanPartition&);

@@ -3,6 +3,7 @@
 // command.
 #pragma once
 
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -37,6 +38,11 @@ struct VerifyLoaded {
   SlotId slot{};
   bool operator==(const VerifyLoaded&) const = default;
 };
+// Plan or skip what the run takes on and has not looked at yet, then CompletePlanning.
+struct PlanRun {
+  RunId run{};
+  bool operator==(const PlanRun&) const = default;
+};
 struct FinishRun {
   RunId run{};
   bool operator==(const FinishRun&) const = default;
@@ -55,10 +61,18 @@ struct ContinueErasure {
 using Effect =
     std::variant<effect::AbandonAttempt, effect::ExecuteAttempt, effect::Load, effect::SettleLoad,
                  effect::VerifyLoaded, effect::FinishRun, effect::ContinueCompensation,
-                 effect::ContinueErasure>;
+                 effect::ContinueErasure, effect::PlanRun>;
 
-// In a fixed order: settle what is uncertain first, then verify, load, execute, finish. Leaves out
-// what is paused, cancelled or waits for a person.
+// What one slot of an open run owes: nothing to do now and still owing is what is paused, under
+// way, or waits for its run to be planned.
+struct Due {
+  bool owes = false;  // the run may not finish
+  std::optional<Effect> effect;
+};
+Due due(const State& state, RunId run, SlotId slot);
+
+// All of it, in a fixed order: settle what is uncertain first, then verify, load, execute, plan,
+// finish. Leaves out what is paused, cancelled or waits for a person.
 std::vector<Effect> pending(const State& state);
 
 }  // namespace daybook

@@ -117,6 +117,7 @@ enum class SkipReason : std::uint8_t {
   set_aside,      // quarantined as a whole, and nothing changed since
   waiting,        // held or awaiting approval, and nothing changed since
   compensated,    // exactly this was loaded and taken back
+  appended,       // its input is unchanged: appending it again would double what stands
 };
 enum class LoadMode : std::uint8_t { replace, merge, append };
 enum class CompensationAction : std::uint8_t { restore_previous, remove, flag };
@@ -197,6 +198,8 @@ struct RunStarted {
   Digest engine{};  // engine and component versions, time zone data
   std::string idempotency_key;
   std::string reason;
+  std::uint32_t partitions = 0;  // it takes on; 0: written before a run said so
+  bool force = false;            // plans even what is unchanged
   bool operator==(const RunStarted&) const = default;
 };
 struct RunFinished {
@@ -228,6 +231,21 @@ struct CircuitOpened {  // a burst of one fingerprint: the run stops starting pa
   std::string fingerprint;
   std::uint32_t failures = 0;
   bool operator==(const CircuitOpened&) const = default;
+};
+
+// The run takes on these partitions and no others of what its source offers. Follows RunStarted,
+// as often as the keys need; a run without it takes on all.
+struct PartitionsChosen {
+  RunId run{};
+  std::vector<std::string> keys;
+  bool operator==(const PartitionsChosen&) const = default;
+};
+// Each partition the run takes on is planned, held or skipped: only now may the first attempt
+// start, and may the run finish.
+struct PlanningCompleted {
+  RunId run{};
+  std::uint32_t planned = 0, skipped = 0;
+  bool operator==(const PlanningCompleted&) const = default;
 };
 
 // --- slots and attempts
@@ -556,7 +574,7 @@ using Event = std::variant<
     ApprovalRejected, CompensationProposed, CompensationStarted, CompensationIntended,
     CompensationCommitted, CompensationFailed, CompensationFinished, CompensationWithdrawn,
     ErasureProposed, ErasureStarted, ErasureFinished, ErasureWithdrawn, LegalHoldPlaced,
-    LegalHoldReleased>;
+    LegalHoldReleased, PartitionsChosen, PlanningCompleted>;
 
 // An entry of the book as a value: what the codec reads and the fold takes.
 struct Entry {

@@ -108,6 +108,8 @@ struct Fold {
   void on(const Drained&);
   void on(const Resumed& e);
   void on(const CircuitOpened& e);
+  void on(const PartitionsChosen& e);
+  void on(const PlanningCompleted& e);
 
   // --- slots and attempts
   void on(const SlotOpened& e);

@@ -86,6 +86,7 @@ struct Check {
     const RunState* r = run(e.run);
     if (r == nullptr) return;
     require(r->open, "I13", "run {} finishes twice", e.run);
+    require(!planning(*r), "I13", "run {} finishes before it is planned", e.run);
     for (const SlotId id : r->slots) {
       const Slot* s = before.find(id);
       if (s == nullptr || s->run != e.run || !r->circuit.empty()) continue;
@@ -104,6 +105,19 @@ struct Check {
     if (const RunState* r = run(e.run))
       require(r->circuit.empty(), "I13", "the circuit of run {} opens twice", e.run);
   }
+  void on(const PartitionsChosen& e) {
+    const RunState* r = run(e.run);
+    if (r == nullptr) return;
+    require(planning(*r) && r->slots.empty(), "I13", "run {} chooses while it works", e.run);
+  }
+  void on(const PlanningCompleted& e) {
+    const RunState* r = run(e.run);
+    if (r == nullptr) return;
+    require(planning(*r), "I13", "run {} is planned twice", e.run);
+    require(std::uint64_t{e.planned} + e.skipped == r->slots.size() && e.skipped == r->skipped,
+            "I13", "run {}: {} planned and {} skipped, of {}", e.run, e.planned, e.skipped,
+            r->slots.size());
+  }
   void on(const SlotOpened& e) {
     require(static_cast<std::size_t>(e.slot) == before.slots.size(), "I13", "slot {} is the {}th",
             e.slot, before.slots.size());
@@ -111,7 +125,8 @@ struct Check {
             e.partition);
   }
   void on(const PartitionPlanned& e) {
-    run(e.run);
+    if (const RunState* r = run(e.run))
+      require(!r->planned, "I13", "run {} plans after its planning", e.run);
     const Slot* s = slot(e.slot);
     if (s == nullptr) return;
     const RunState* other = before.find(s->run);
@@ -138,8 +153,9 @@ struct Check {
             e.slot);
     require(envelope.recorded_at >= s->not_before, "I17", "slot {} is retried too early", e.slot);
     const RunState* r = run(e.run);
-    require(r == nullptr || !r->cancelled, "I32", "run {} starts an attempt after its cancel",
-            e.run);
+    if (r == nullptr) return;
+    require(!r->cancelled, "I32", "run {} starts an attempt after its cancel", e.run);
+    require(!planning(*r), "I13", "run {} starts an attempt before it is planned", e.run);
   }
   void on(const AttemptStaged& e) {
     const Slot* s = slot_in(e.slot, {SlotPhase::running}, "an attempt is staged");

@@ -31,6 +31,10 @@ const GenerationState* generation(const Slot& slot, Generation number) {
   return number == 0 || number > slot.generations.size() ? nullptr : &slot.generations[number - 1];
 }
 
+bool planning(const RunState& run) {
+  return run.open && run.partitions > 0 && !run.planned && !run.cancelled && run.circuit.empty();
+}
+
 bool settled(SlotPhase phase) {
   switch (phase) {
     case SlotPhase::planned:
@@ -75,6 +79,10 @@ std::optional<LegalHoldId> held_by(const State& state, SlotId slot, RunId run) {
     if (covers) return LegalHoldId{i};
   }
   return std::nullopt;
+}
+
+bool paused(const State& state, const RunState& run) {
+  return state.paused || run.paused || state.paused_pipelines.contains(run.pipeline);
 }
 
 }  // namespace daybook

@@ -116,6 +116,9 @@ struct RunState {
   std::uint32_t skipped = 0;
   std::map<std::string, std::uint32_t> failures;  // by fingerprint, since the last success
   std::string circuit;                            // fingerprint that opened it; empty: closed
+  std::uint32_t partitions = 0;                   // it takes on; 0: began before runs said so
+  bool force = false, planned = false;            // planned: its planning was completed
+  std::vector<std::string> chosen;                // while it plans; empty: all that are offered
   bool operator==(const RunState&) const = default;
 };
 
@@ -268,6 +271,10 @@ struct State {
 // The generation `number` of a slot, or null.
 const GenerationState* generation(const Slot& slot, Generation number);
 
+// True while the run may still plan partitions and none of its attempts may start. A run that was
+// cancelled or stopped by its circuit plans no more.
+bool planning(const RunState& run);
+
 // True when nothing more will happen to the slot in its run without a person.
 bool settled(SlotPhase phase);
 
@@ -276,5 +283,8 @@ bool paused(const State& state, const Slot& slot);
 
 // The first legal hold in force that covers data of this slot which this run read.
 std::optional<LegalHoldId> held_by(const State& state, SlotId slot, RunId run);
+
+// True when nothing new of this run must start, whichever partition it is about.
+bool paused(const State& state, const RunState& run);
 
 }  // namespace daybook

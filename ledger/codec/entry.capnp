@@ -78,6 +78,8 @@ struct Entry {
     erasureWithdrawn @56 :ErasureWithdrawn;
     legalHoldPlaced @57 :LegalHoldPlaced;
     legalHoldReleased @58 :LegalHoldReleased;
+    partitionsChosen @59 :PartitionsChosen;
+    planningCompleted @60 :PlanningCompleted;
   }
 }
 
@@ -113,7 +115,14 @@ enum PlanReason {
   lost @8;
 }
 
-enum SkipReason { unchanged @0; lateRejected @1; setAside @2; waiting @3; compensated @4; }
+enum SkipReason {
+  unchanged @0;
+  lateRejected @1;
+  setAside @2;
+  waiting @3;
+  compensated @4;
+  appended @5;
+}
 
 enum LoadMode { replace @0; merge @1; append @2; }
 
@@ -255,6 +264,21 @@ struct RunStarted {
   engine @5 :Data;  # engine and component versions, time zone data
   idempotencyKey @6 :Text;
   reason @7 :Text;
+  partitions @8 :UInt32;  # it takes on; 0: written before a run said so
+  force @9 :Bool;         # plans even what is unchanged
+}
+
+struct PartitionsChosen {
+  # The run takes on these partitions and no others of what its source offers.
+  run @0 :UInt32;
+  keys @1 :List(Text);
+}
+
+struct PlanningCompleted {
+  # Each partition the run takes on is planned, held or skipped.
+  run @0 :UInt32;
+  planned @1 :UInt32;
+  skipped @2 :UInt32;
 }
 
 struct RunFinished {

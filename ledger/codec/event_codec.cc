@@ -63,7 +63,7 @@ ENUM(ErrorClass, internal, INTERNAL)
 ENUM(RunKind, release, RELEASE)
 ENUM(RunOutcome, cancelled, CANCELLED)
 ENUM(PlanReason, lost, LOST)
-ENUM(SkipReason, compensated, COMPENSATED)
+ENUM(SkipReason, appended, APPENDED)
 ENUM(LoadMode, append, APPEND)
 ENUM(CompensationAction, flag, FLAG)
 ENUM(ApprovalSubject, erasure, ERASURE)
@@ -214,7 +214,9 @@ EVENT(DefinitionRegistered, F(definition, Definition), F(pipeline, Pipeline), F(
 EVENT(PartitionsExpected, F(pipeline, Pipeline), F(sink, Sink), F(keys, Keys))
 EVENT(RunStarted, F(run, Run), F(uuid, Uuid), F(kind, Kind), F(pipeline, Pipeline),
       F(definition, Definition), F(engine, Engine), F(idempotency_key, IdempotencyKey),
-      F(reason, Reason))
+      F(reason, Reason), F(partitions, Partitions), F(force, Force))
+EVENT(PartitionsChosen, F(run, Run), F(keys, Keys))
+EVENT(PlanningCompleted, F(run, Run), F(planned, Planned), F(skipped, Skipped))
 EVENT(RunFinished, F(run, Run), F(outcome, Outcome))
 EVENT(RunCancelled, F(run, Run), F(reason, Reason))
 EVENT(Paused, F(scope, Scope), F(reason, Reason))
@@ -360,6 +362,10 @@ void read_event(WireEvent::Reader in, Event& event) {
     case LEGAL_HOLD_PLACED: return read(in.getLegalHoldPlaced(), event.emplace<LegalHoldPlaced>());
     case LEGAL_HOLD_RELEASED:
       return read(in.getLegalHoldReleased(), event.emplace<LegalHoldReleased>());
+    case PARTITIONS_CHOSEN:
+      return read(in.getPartitionsChosen(), event.emplace<PartitionsChosen>());
+    case PLANNING_COMPLETED:
+      return read(in.getPlanningCompleted(), event.emplace<PlanningCompleted>());
   }
   throw Newer{"a kind of event"};
 }

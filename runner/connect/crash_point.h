@@ -19,6 +19,9 @@ namespace daybook {
 // The registry: tests walk it and fail where a point was never reached.
 inline constexpr std::array crash_points = std::to_array<std::string_view>({
     // the runner, between the book and the sink
+    "run.started",
+    "run.planning",
+    "run.planned",
     "run.attempt_started",
     "run.staged",
     "run.load_intended",
@@ -62,6 +65,8 @@ inline constexpr std::array crash_points = std::to_array<std::string_view>({
     "pg.tombstone_inserted",
     "pg.rows_removed",
     "pg.rows_restored",
+    // PostgreSQL, removing what can not be restored any more: no part of a load
+    "tidy.pg_removed",
 });
 
 namespace crash_point {

@@ -52,6 +52,14 @@ std::string_view reader_refuses(long magic) {
   }
 }
 
+// What the book calls lost does not stand, whatever the markers say.
+std::vector<Generation> without(std::vector<Generation> stand, const std::vector<LostLoad>& lost) {
+  std::erase_if(stand, [&](Generation each) {
+    return std::ranges::find(lost, each, &LostLoad::generation) != lost.end();
+  });
+  return stand;
+}
+
 // The partition is a directory's name: one component, not hidden, not one of ours.
 SinkResult<void> check_partition(const std::string& partition) {
   constexpr std::size_t bytes_max = 128;
@@ -90,8 +98,9 @@ class Driver : public SinkDriver {
   SinkResult<CompensationEvidence> compensate(const CompensationPlan& plan) override;
   SinkResult<std::vector<SinkGeneration>> inventory(bool deep) override;
   SinkResult<std::vector<std::filesystem::path>> current_files(
-      const std::string& pipeline, const std::string& partition) override;
-  SinkResult<void> tidy(const std::string& partition, EntryIndex below_fence) override;
+      const std::string& pipeline, const std::string& partition,
+      const std::vector<LostLoad>& lost) override;
+  SinkResult<void> tidy(const LoadPlan& plan) override;
   StagedFormat staged_format() const override;
 
  private:
@@ -169,7 +178,8 @@ Manifest Driver::manifest_of(const LoadPlan& plan) const {
                     .rows = plan.rows,
                     .fence = plan.fence,
                     .mode = plan.mode,
-                    .files = {}};
+                    .files = {},
+                    .lost = plan.lost};
   for (std::size_t i = 0; i < plan.files.size(); ++i) {
     manifest.files.push_back(
         {.name = visible_name(plan.generation, plan.load_id, i, extension_of(format_)),
@@ -226,7 +236,7 @@ SinkResult<std::optional<LoadEvidence>> Driver::find_load(const LoadPlan& plan,
   }
   if (plan.mode == LoadMode::merge) {
     // The staged files hold the merge of what stood when they were made: it must still stand.
-    const std::vector<Generation> stand = standing(marks(*history));
+    const std::vector<Generation> stand = without(standing(marks(*history)), plan.lost);
     const Generation current = stand.empty() ? 0 : stand.back();
     if (current != plan.replaces) {
       return sink_conflict(
@@ -471,7 +481,7 @@ SinkResult<std::vector<SinkGeneration>> Driver::inventory(bool deep) {
                           .current = std::ranges::find(stand, manifest.generation) != stand.end(),
                           .damage = {},
                           .origin = manifest.origin};
-      if (deep) {
+      if (deep && !is_lost(marks(*history), manifest.generation)) {
         // A superseded generation may have been tidied away as a whole; its files, where they are,
         // must be sound, since it may be restored.
         auto data = find_directory((*slot)->directory(), stored.directory());
@@ -499,15 +509,15 @@ SinkResult<std::vector<SinkGeneration>> Driver::inventory(bool deep) {
   return found;
 }
 
-SinkResult<std::vector<std::filesystem::path>> Driver::current_files(const std::string& pipeline,
-                                                                     const std::string& partition) {
+SinkResult<std::vector<std::filesystem::path>> Driver::current_files(
+    const std::string& pipeline, const std::string& partition, const std::vector<LostLoad>& lost) {
   std::vector<std::filesystem::path> paths;
   auto slot = SlotStore::find(control_, stages_, slot_name(partition));
   if (!slot) return std::unexpected(slot.error());
   if (!*slot) return paths;
   auto history = (*slot)->history();
   if (!history) return std::unexpected(history.error());
-  const std::vector<Generation> stand = standing(marks(*history));
+  const std::vector<Generation> stand = without(standing(marks(*history)), lost);
   for (const StoredGeneration& stored : *history) {
     if (stored.manifest.pipeline != pipeline) continue;
     if (std::ranges::find(stand, stored.manifest.generation) == stand.end()) continue;
@@ -520,11 +530,12 @@ SinkResult<std::vector<std::filesystem::path>> Driver::current_files(const std::
   return paths;
 }
 
-SinkResult<void> Driver::tidy(const std::string& partition, EntryIndex below_fence) {
+SinkResult<void> Driver::tidy(const LoadPlan& plan) {
+  const std::string& partition = plan.partition;
   auto slot = SlotStore::find(control_, stages_, slot_name(partition));
   if (!slot) return std::unexpected(slot.error());
   if (!*slot) return {};
-  auto held = (*slot)->lock();
+  auto held = (*slot)->take(plan.fence, plan.origin, plan.pipeline, partition);
   if (!held) return std::unexpected(held.error());
   auto stages = names_in((*slot)->stage());
   if (!stages) return std::unexpected(stages.error());
@@ -534,7 +545,7 @@ SinkResult<void> Driver::tidy(const std::string& partition, EntryIndex below_fen
     EntryIndex fence = no_entry;
     const char* end = name.data() + name.size();
     const auto parsed = std::from_chars(name.data() + dot + 1, end, fence);
-    if (parsed.ec != std::errc{} || parsed.ptr != end || fence >= below_fence) continue;
+    if (parsed.ec != std::errc{} || parsed.ptr != end || fence >= plan.fence) continue;
     if (auto removed = remove_directory((*slot)->stage(), name); !removed) return removed;
   }
   auto history = (*slot)->history();

@@ -25,8 +25,6 @@
 
 namespace daybook {
 
-inline constexpr std::size_t superseded_generations_kept = 2;
-
 // `project` is an absolute path that exists; the sink's path is relative to it and is made where it
 // is missing, symbolic links below the project refused.
 SinkResult<std::unique_ptr<SinkDriver>> open_directory_sink(const std::filesystem::path& project,

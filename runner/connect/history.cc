@@ -1,8 +1,20 @@
 #include "runner/connect/history.h"
 
-namespace daybook {
+#include <algorithm>
 
-std::vector<Generation> standing(std::span<const MarkedGeneration> history) {
+namespace daybook {
+namespace {
+
+// A lost load stays lost, whatever becomes of the one that came in its place.
+std::vector<Generation> lost_in(std::span<const MarkedGeneration> history) {
+  std::vector<Generation> lost;
+  for (const MarkedGeneration& load : history)
+    lost.insert(lost.end(), load.lost.begin(), load.lost.end());
+  return lost;
+}
+
+std::vector<Generation> stand_without(std::span<const MarkedGeneration> history,
+                                      const std::vector<Generation>& lost) {
   std::vector<Generation> stand;
   for (const MarkedGeneration& load : history) {
     const bool undone = load.taken_back.has_value();
@@ -10,14 +22,27 @@ std::vector<Generation> standing(std::span<const MarkedGeneration> history) {
     if (load.mode != LoadMode::append) stand.clear();
     if (!undone) stand.push_back(load.generation);
   }
+  std::erase_if(stand,
+                [&](Generation each) { return std::ranges::find(lost, each) != lost.end(); });
   return stand;
+}
+
+}  // namespace
+
+std::vector<Generation> standing(std::span<const MarkedGeneration> history) {
+  return stand_without(history, lost_in(history));
 }
 
 Generation standing_before(std::span<const MarkedGeneration> history, Generation generation) {
   std::size_t earlier = 0;
   while (earlier < history.size() && history[earlier].generation < generation) ++earlier;
-  const std::vector<Generation> stand = standing(history.first(earlier));
+  const std::vector<Generation> stand = stand_without(history.first(earlier), lost_in(history));
   return stand.empty() ? 0 : stand.back();
+}
+
+bool is_lost(std::span<const MarkedGeneration> history, Generation generation) {
+  const std::vector<Generation> lost = lost_in(history);
+  return std::ranges::find(lost, generation) != lost.end();
 }
 
 }  // namespace daybook

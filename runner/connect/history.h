@@ -24,6 +24,7 @@ struct MarkedGeneration {
   Digest load_id{};
   LoadMode mode = LoadMode::replace;
   std::optional<TakenBack> taken_back;
+  std::vector<Generation> lost = {};  // that no longer stood when it came
   bool operator==(const MarkedGeneration&) const = default;
 };
 
@@ -31,6 +32,9 @@ struct MarkedGeneration {
 // leave one, append adds one. A generation taken back by restore_previous is as if it had never
 // been; one removed or flagged leaves its slot as it left it, empty, save in append mode.
 std::vector<Generation> standing(std::span<const MarkedGeneration> history);
+
+// Whether a later load came instead of it, because the book had called it lost.
+bool is_lost(std::span<const MarkedGeneration> history, Generation generation);
 
 // What stood before `generation`: what restore_previous brings back. 0: nothing.
 Generation standing_before(std::span<const MarkedGeneration> history, Generation generation);

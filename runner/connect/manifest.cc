@@ -99,13 +99,15 @@ std::string to_json(const Manifest& m) {
                      {"rows", file.rows},
                      {"sha256", hex(file.digest)}});
   }
-  const Json json = {{"format", format},          {"kind", "load"},
-                     {"origin", m.origin},        {"pipeline", m.pipeline},
-                     {"partition", m.partition},  {"generation", m.generation},
-                     {"replaces", m.replaces},    {"load_id", hex(m.load_id)},
-                     {"content", hex(m.content)}, {"rows", m.rows},
-                     {"fence", m.fence},          {"mode", name_of(m.mode)},
-                     {"files", std::move(files)}};
+  Json json = {{"format", format},          {"kind", "load"},
+               {"origin", m.origin},        {"pipeline", m.pipeline},
+               {"partition", m.partition},  {"generation", m.generation},
+               {"replaces", m.replaces},    {"load_id", hex(m.load_id)},
+               {"content", hex(m.content)}, {"rows", m.rows},
+               {"fence", m.fence},          {"mode", name_of(m.mode)},
+               {"files", std::move(files)}};
+  for (const LostLoad& lost : m.lost)
+    json["lost"].push_back({{"generation", lost.generation}, {"load_id", hex(lost.load_id)}});
   return json.dump(2) + "\n";
 }
 
@@ -147,6 +149,8 @@ Result<Manifest> read_manifest(std::string_view text) {
                          .rows = number_at<std::uint64_t>(file, "rows"),
                          .digest = digest_at(file, "sha256")});
     }
+    for (const Json& lost : json.value("lost", Json::array()))
+      m.lost.push_back({lost.at("generation").get<Generation>(), digest_at(lost, "load_id")});
     return m;
   });
 }

@@ -18,7 +18,8 @@ struct Manifest {
   std::uint64_t rows = 0;
   EntryIndex fence = 0;
   LoadMode mode = LoadMode::replace;
-  std::vector<OutputFile> files;  // name as readers see it, below the partition's directory
+  std::vector<OutputFile> files;    // name as readers see it, below the partition's directory
+  std::vector<LostLoad> lost = {};  // that it came instead of
   bool operator==(const Manifest&) const = default;
 };
 

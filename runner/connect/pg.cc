@@ -2,7 +2,9 @@
 
 #include <libpq-fe.h>
 
+#include <algorithm>
 #include <charconv>
+#include <limits>
 #include <vector>
 
 #include "runner/connect/crash_point.h"
@@ -24,7 +26,6 @@ SET TimeZone = 'UTC';
 SET bytea_output = 'hex';
 SET extra_float_digits = 1;
 SET lock_timeout = '15s';
-SET statement_timeout = '10min';
 SET idle_in_transaction_session_timeout = '2min';
 SET default_transaction_isolation = 'read committed';
 )";
@@ -67,7 +68,8 @@ std::unexpected<SinkFailure> PgConnection::failure(const std::string& what, pg_r
       what, fmt::format("{}: {}", what, scrubber_.scrub(std::move(text))), classified.rule);
 }
 
-SinkResult<PgConnection> PgConnection::open(const std::string& reference) {
+SinkResult<PgConnection> PgConnection::open(const std::string& reference,
+                                            std::chrono::milliseconds timeout) {
   PgConnection connection;
   auto opened = pg_connect(reference, connection.scrubber_);
   if (!opened) {
@@ -75,7 +77,10 @@ SinkResult<PgConnection> PgConnection::open(const std::string& reference) {
     return sink_failure(refused.error, refused.code, refused.what, refused.detail, refused.rule);
   }
   connection.connection_ = std::move(*opened);
-  if (auto set = connection.run(session_settings); !set) return std::unexpected(set.error());
+  const std::string settings =
+      fmt::format("{}SET statement_timeout = {};", session_settings,
+                  std::clamp<std::int64_t>(timeout.count(), 1, std::numeric_limits<int>::max()));
+  if (auto set = connection.run(settings); !set) return std::unexpected(set.error());
   auto facts = connection.run(
       "SELECT pg_is_in_recovery(), current_setting('fsync'), system_identifier "
       "FROM pg_control_system()");

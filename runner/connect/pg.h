@@ -2,14 +2,15 @@
 // free of secrets.
 #pragma once
 
+#include <chrono>
 #include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include "runner/definition/secret.h"
 #include "runner/connect/sink.h"
+#include "runner/definition/secret.h"
 
 struct pg_conn;
 struct pg_result;
@@ -43,7 +44,9 @@ class PgConnection {
  public:
   // `reference` is a libpq string or a secret:// reference to one. Connects, pins the session's
   // settings, and refuses a standby, a server without fsync and an outdated libpq.
-  static SinkResult<PgConnection> open(const std::string& reference);
+  // No statement takes longer than `timeout`.
+  static SinkResult<PgConnection> open(const std::string& reference,
+                                       std::chrono::milliseconds timeout);
 
   SinkResult<PgResult> run(const std::string& statement, PgParameters parameters = {});
   // COPY … FROM STDIN: begin, any number of writes, end with the number of rows.

@@ -1,5 +1,7 @@
 #include "runner/connect/postgres_markers.h"
 
+#include <fmt/ranges.h>
+
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -34,11 +36,17 @@ CREATE TABLE IF NOT EXISTS daybook.load_outcome (
   rows_removed bigint NOT NULL, rows_restored bigint NOT NULL,
   rows_digest text NOT NULL,
   columns text NOT NULL);
+CREATE TABLE IF NOT EXISTS daybook.retired_removed (
+  load_id bytea, retired_by bytea,
+  row_count bigint NOT NULL,
+  removed_at timestamptz NOT NULL DEFAULT clock_timestamp());
+CREATE INDEX IF NOT EXISTS retired_removed_load ON daybook.retired_removed (load_id);
+ALTER TABLE daybook.load_marker ADD COLUMN IF NOT EXISTS lost bigint[] NOT NULL DEFAULT '{}';
 )";
 
 constexpr const char* marker_columns =
     "origin, pipeline, partition_key, generation, kind, load_id, of_load_id, content, row_count, "
-    "fence, act, restores, target";
+    "fence, act, restores, target, lost";
 
 SinkResult<std::vector<PostgresMarker>> markers_of(const PgResult& result) {
   std::vector<PostgresMarker> markers;
@@ -69,6 +77,15 @@ SinkResult<std::vector<PostgresMarker>> markers_of(const PgResult& result) {
     if (mode) marker.mode = *mode;
     if (action) marker.action = *action;
     marker.restores = static_cast<Generation>(result.number(row, 11));
+    const std::string lost = result.text(row, 13);  // "{1,2}"
+    for (std::size_t at = 1; at + 1 < lost.size(); ++at) {
+      Generation number = 0;
+      const auto [end, error] =
+          std::from_chars(lost.data() + at, lost.data() + lost.size(), number);
+      if (error != std::errc()) break;
+      marker.lost.push_back(number);
+      at = static_cast<std::size_t>(end - lost.data());
+    }
     markers.push_back(std::move(marker));
   }
   return markers;
@@ -79,7 +96,9 @@ SinkResult<std::vector<PostgresMarker>> markers_of(const PgResult& result) {
 SinkResult<void> ensure_markers(PgConnection& pg) {
   auto there = pg.run(
       "SELECT to_regclass('daybook.fence') IS NOT NULL AND to_regclass('daybook.load_marker') IS "
-      "NOT NULL AND to_regclass('daybook.load_outcome') IS NOT NULL");
+      "NOT NULL AND to_regclass('daybook.load_outcome') IS NOT NULL AND "
+      "to_regclass('daybook.retired_removed') IS NOT NULL AND EXISTS (SELECT 1 FROM pg_attribute "
+      "WHERE attrelid = to_regclass('daybook.load_marker') AND attname = 'lost')");
   if (!there) return std::unexpected(there.error());
   if (there->text(0, 0) == "t") return {};
   auto made = pg.run(definition);
@@ -110,15 +129,16 @@ SinkResult<bool> insert_marker(PgConnection& pg, const PostgresMarker& m) {
   const MarkerSlot& slot = m.slot;
   auto inserted = pg.run(
       "INSERT INTO daybook.load_marker (target, origin, pipeline, partition_key, generation, kind, "
-      "load_id, of_load_id, content, row_count, fence, act, restores) VALUES ($1, $2, $3, $4, "
+      "load_id, of_load_id, content, row_count, fence, act, restores, lost) VALUES ($1, $2, $3, "
+      "$4, "
       "$5::bigint, $6, $7::bytea, nullif($8, '')::bytea, $9::bytea, $10::bigint, $11::bigint, $12, "
-      "$13::bigint) ON CONFLICT DO NOTHING",
+      "$13::bigint, $14::bigint[]) ON CONFLICT DO NOTHING",
       {slot.target, slot.origin, slot.pipeline, slot.partition, fmt::format("{}", m.generation),
        m.tombstone ? "tombstone" : "load", bytea(m.load_id),
        m.tombstone ? bytea(m.of_load_id) : std::string(), bytea(m.content),
        fmt::format("{}", m.rows), fmt::format("{}", m.fence),
        std::string(m.tombstone ? name_of(m.action) : name_of(m.mode)),
-       fmt::format("{}", m.restores)});
+       fmt::format("{}", m.restores), fmt::format("{{{}}}", fmt::join(m.lost, ","))});
   if (!inserted) return std::unexpected(inserted.error());
   return inserted->affected() == 1;
 }
@@ -157,6 +177,16 @@ SinkResult<std::optional<PostgresOutcome>> read_outcome(PgConnection& pg, const 
   return outcome;
 }
 
+SinkResult<bool> holds_marker(PgConnection& pg, const Digest& load_id) {
+  auto there = pg.run("SELECT to_regclass('daybook.load_marker') IS NOT NULL");
+  if (!there) return std::unexpected(there.error());
+  if (there->text(0, 0) != "t") return false;
+  auto found =
+      pg.run("SELECT 1 FROM daybook.load_marker WHERE load_id = $1::bytea", {bytea(load_id)});
+  if (!found) return std::unexpected(found.error());
+  return found->rows() == 1;
+}
+
 SinkResult<std::vector<PostgresMarker>> read_markers(PgConnection& pg, const MarkerSlot& slot) {
   auto found =
       pg.run(fmt::format("SELECT {} FROM daybook.load_marker WHERE target = $1 AND origin = $2 AND "
@@ -181,7 +211,8 @@ std::vector<MarkedGeneration> marks(const std::vector<PostgresMarker>& markers) 
   std::vector<MarkedGeneration> history;
   for (const PostgresMarker& marker : markers) {
     if (!marker.tombstone) {
-      history.push_back({marker.generation, marker.load_id, marker.mode, std::nullopt});
+      history.push_back(
+          {marker.generation, marker.load_id, marker.mode, std::nullopt, marker.lost});
     } else if (!history.empty() && history.back().generation == marker.generation) {
       history.back().taken_back = {marker.action, marker.load_id};
     }

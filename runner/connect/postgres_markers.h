@@ -4,9 +4,11 @@
 //   daybook.fence         one row a slot: the highest fence taken
 //   daybook.load_marker   one row a load and one a compensation; inserted before any row moves
 //   daybook.load_outcome  what the load or compensation did: inserted last in the same transaction
+//   daybook.retired_removed  how many retired rows of a load were removed for good
 //
-// A loader role needs SELECT, INSERT on load_marker and load_outcome, SELECT, INSERT, UPDATE on
-// fence, and neither DELETE nor TRUNCATE on any of them; only prepare() needs more.
+// A loader role needs SELECT, INSERT on load_marker, load_outcome and retired_removed, SELECT,
+// INSERT, UPDATE on fence, and neither DELETE nor TRUNCATE on any of them; only prepare() needs
+// more.
 #pragma once
 
 #include <optional>
@@ -31,6 +33,7 @@ struct PostgresMarker {
   std::uint64_t rows = 0;                     // loaded; of a tombstone: removed
   EntryIndex fence = 0;
   LoadMode mode = LoadMode::replace;                                 // of a load
+  std::vector<Generation> lost = {};                                 // that it came instead of
   CompensationAction action = CompensationAction::restore_previous;  // of a tombstone
 };
 
@@ -55,6 +58,9 @@ SinkResult<bool> insert_marker(PgConnection& pg, const PostgresMarker& marker);
 SinkResult<void> insert_outcome(PgConnection& pg, const Digest& load_id,
                                 const PostgresOutcome& outcome);
 SinkResult<std::optional<PostgresOutcome>> read_outcome(PgConnection& pg, const Digest& load_id);
+
+// Whether this database holds the marker of the load; false, too, where it never held any.
+SinkResult<bool> holds_marker(PgConnection& pg, const Digest& load_id);
 
 // Markers of one slot, or of every slot of the target: by slot, then generation, loads first.
 SinkResult<std::vector<PostgresMarker>> read_markers(PgConnection& pg, const MarkerSlot& slot);

@@ -14,11 +14,13 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <type_traits>
 
 #include "runner/connect/crash_point.h"
 #include "runner/connect/failure.h"
 #include "runner/connect/postgres_copy.h"
 #include "runner/connect/postgres_markers.h"
+#include "runner/connect/postgres_retired.h"
 #include "runner/connect/postgres_rows.h"
 #include "runner/connect/postgres_table.h"
 
@@ -42,8 +44,11 @@ const PostgresMarker* find_tombstone(const std::vector<PostgresMarker>& markers,
 
 class Driver : public SinkDriver {
  public:
-  Driver(std::string connection, TableName name)
-      : connection_(std::move(connection)), name_(std::move(name)) {}
+  Driver(PostgresSink sink, TableName name, std::chrono::milliseconds timeout, SinkMemory memory)
+      : connection_(std::move(sink.connection)),
+        name_(std::move(name)),
+        timeout_(timeout),
+        memory_(std::move(memory)) {}
 
   SinkResult<void> prepare(const std::vector<Column>& columns, LoadMode mode,
                            const std::vector<std::string>& key) override;
@@ -53,12 +58,11 @@ class Driver : public SinkDriver {
   SinkResult<CompensationEvidence> dry_run(const CompensationPlan& plan) override;
   SinkResult<CompensationEvidence> compensate(const CompensationPlan& plan) override;
   SinkResult<std::vector<SinkGeneration>> inventory(bool deep) override;
-  SinkResult<std::vector<std::filesystem::path>> current_files(const std::string&,
-                                                               const std::string&) override {
+  SinkResult<std::vector<std::filesystem::path>> current_files(
+      const std::string&, const std::string&, const std::vector<LostLoad>&) override {
     return std::vector<std::filesystem::path>();
   }
-  // Nothing of an attempt outlives its transaction, and retired rows are kept.
-  SinkResult<void> tidy(const std::string&, EntryIndex) override { return {}; }
+  SinkResult<void> tidy(const LoadPlan& plan) override;
   StagedFormat staged_format() const override { return StagedFormat::postgres_copy; }
 
  private:
@@ -70,11 +74,6 @@ class Driver : public SinkDriver {
   }
   SinkResult<LoadEvidence> committed(PgConnection& pg, const LoadPlan& plan,
                                      const std::vector<PostgresMarker>& markers);
-  SinkResult<std::uint64_t> retire(PgConnection& pg, const PostgresTable& table,
-                                   const LoadPlan& plan,
-                                   const std::vector<PostgresMarker>& markers);
-  SinkResult<std::uint64_t> merge(PgConnection& pg, const PostgresTable& table,
-                                  const LoadPlan& plan);
   SinkResult<PostgresOutcome> effect(PgConnection& pg, const LoadPlan& plan,
                                      const std::vector<PostgresMarker>& markers);
   SinkResult<CompensationEvidence> weigh(PgConnection& pg, const PostgresTable& table,
@@ -84,22 +83,58 @@ class Driver : public SinkDriver {
                                      const Digest& load_id);
   SinkResult<std::string> damage(PgConnection& pg, const PostgresTable& table,
                                  const PostgresMarker& load, bool taken_back);
+  SinkResult<LoadEvidence> load_here(PgConnection& pg, PgTransaction& transaction,
+                                     const MarkerSlot& slot, const LoadPlan& plan);
+  SinkResult<CompensationEvidence> compensate_here(PgConnection& pg, PgTransaction& transaction,
+                                                   const MarkerSlot& slot,
+                                                   const CompensationPlan& plan);
+
+  // Connects, begins and takes the slot's fence: act(connection, transaction) has the slot alone.
+  template <typename Act>
+  auto under_fence(const MarkerSlot& slot, EntryIndex fence, Act act)
+      -> std::invoke_result_t<Act, PgConnection&, PgTransaction&>;
 
   std::string connection_;
   TableName name_;
+  std::chrono::milliseconds timeout_;
+  SinkMemory memory_;
   std::optional<PgIdentity> cluster_;
 };
 
 SinkResult<PgConnection> Driver::connect() {
-  auto pg = PgConnection::open(connection_);
+  auto pg = PgConnection::open(connection_, timeout_);
   if (!pg) return pg;
+  const std::string& system = pg->identity().system;
   if (cluster_ && *cluster_ != pg->identity()) {
     return sink_conflict("another cluster answers",
-                         fmt::format("{}: cluster {} answers, it was {}", name_.readable(),
-                                     pg->identity().system, cluster_->system));
+                         fmt::format("{}: cluster {} answers, it was {}", name_.readable(), system,
+                                     cluster_->system));
+  }
+  // A cluster that was dumped and restored elsewhere brings its markers along; any other is not the
+  // one the book speaks of, and what it does not hold was never lost.
+  if (!cluster_ && !memory_.cluster.empty() && memory_.cluster != system) {
+    auto same = holds_marker(*pg, memory_.load_id);
+    if (!same) return std::unexpected(same.error());
+    if (!*same) {
+      return sink_conflict(
+          "another cluster answers",
+          fmt::format("{}: cluster {} answers, the last load went into {}, and load {} is not here",
+                      name_.readable(), system, memory_.cluster, hex(memory_.load_id)));
+    }
   }
   cluster_ = pg->identity();
   return pg;
+}
+
+template <typename Act>
+auto Driver::under_fence(const MarkerSlot& slot, EntryIndex fence, Act act)
+    -> std::invoke_result_t<Act, PgConnection&, PgTransaction&> {
+  auto pg = connect();
+  if (!pg) return std::unexpected(pg.error());
+  auto transaction = PgTransaction::begin(*pg);
+  if (!transaction) return std::unexpected(transaction.error());
+  if (auto ours = take_fence(*pg, slot, fence); !ours) return std::unexpected(ours.error());
+  return act(*pg, *transaction);
 }
 
 SinkResult<void> Driver::prepare(const std::vector<Column>& columns, LoadMode mode,
@@ -147,61 +182,6 @@ SinkResult<LoadEvidence> Driver::committed(PgConnection& pg, const LoadPlan& pla
       .files = {}};
 }
 
-// Replace: what the slot's earlier loads still have in the target moves to the twin.
-SinkResult<std::uint64_t> Driver::retire(PgConnection& pg, const PostgresTable& table,
-                                         const LoadPlan& plan,
-                                         const std::vector<PostgresMarker>& markers) {
-  std::vector<Digest> earlier;
-  for (const PostgresMarker& marker : markers) {
-    if (!marker.tombstone && marker.generation < plan.generation) earlier.push_back(marker.load_id);
-  }
-  if (earlier.empty()) return 0;
-  auto moved = pg.run(
-      fmt::format("WITH gone AS (DELETE FROM {} WHERE _load_id = ANY ($1::bytea[]) RETURNING {}) "
-                  "INSERT INTO {} ({}, _retired_by) SELECT {}, $2::bytea FROM gone",
-                  table.target, table.all_columns, table.retired, table.all_columns,
-                  table.all_columns),
-      {bytea_array(earlier), bytea(plan.load_id)});
-  if (!moved) return std::unexpected(moved.error());
-  return moved->affected();
-}
-
-// Merge: new rows wait in a temporary table, rows of the same key (of whatever load) are retired,
-// then the new ones go in. Gives the number of rows retired.
-SinkResult<std::uint64_t> Driver::merge(PgConnection& pg, const PostgresTable& table,
-                                        const LoadPlan& plan) {
-  const std::string columns = quoted_list(names_of(plan.columns));
-  const std::string incoming = "pg_temp.daybook_incoming";
-  auto made = pg.run(fmt::format(
-      "CREATE TEMPORARY TABLE daybook_incoming ON COMMIT DROP AS SELECT {}, _load_id FROM {} WITH "
-      "NO DATA",
-      columns, table.target));
-  if (!made) return std::unexpected(made.error());
-  auto rows = copy_staged(pg, incoming, columns, plan.load_id, plan.staged, plan.files);
-  if (!rows) return rows;
-  if (auto seen = pg.run("ANALYZE pg_temp.daybook_incoming"); !seen) {
-    return std::unexpected(seen.error());
-  }
-  std::string same, returned;
-  for (const std::string& key : plan.key) {
-    same += fmt::format("{}t.{} = i.{}", same.empty() ? "" : " AND ", quote_identifier(key),
-                        quote_identifier(key));
-  }
-  // RETURNING needs the target's columns by name, since the temporary table has the same.
-  auto moved = pg.run(
-      fmt::format("WITH gone AS (DELETE FROM {} AS t WHERE EXISTS (SELECT 1 FROM {} AS i WHERE {}) "
-                  "RETURNING {}) INSERT INTO {} ({}, _retired_by) SELECT {}, $1::bytea FROM gone",
-                  table.target, incoming, same, table.all_columns, table.retired, table.all_columns,
-                  table.all_columns),
-      {bytea(plan.load_id)});
-  if (!moved) return std::unexpected(moved.error());
-  DAYBOOK_CRASH_POINT("pg.retired");
-  auto inserted = pg.run(fmt::format("INSERT INTO {} ({}, _load_id) SELECT {}, _load_id FROM {}",
-                                     table.target, columns, columns, incoming));
-  if (!inserted) return std::unexpected(inserted.error());
-  return moved->affected();
-}
-
 // Moves the rows and checks them, inside the transaction.
 SinkResult<PostgresOutcome> Driver::effect(PgConnection& pg, const LoadPlan& plan,
                                            const std::vector<PostgresMarker>& markers) {
@@ -209,13 +189,16 @@ SinkResult<PostgresOutcome> Driver::effect(PgConnection& pg, const LoadPlan& pla
   if (!table) return std::unexpected(table.error());
   PostgresOutcome outcome;
   outcome.columns = names_of(plan.columns);
+  if (auto aside = set_lost_aside(pg, *table, plan.lost); !aside) {
+    return std::unexpected(aside.error());
+  }
   if (plan.mode == LoadMode::merge) {
-    auto retired = merge(pg, *table, plan);
+    auto retired = merge_staged(pg, *table, plan);
     if (!retired) return std::unexpected(retired.error());
     outcome.removed = *retired;
   } else {
     if (plan.mode == LoadMode::replace) {
-      auto retired = retire(pg, *table, plan, markers);
+      auto retired = retire_earlier(pg, *table, plan, markers);
       if (!retired) return std::unexpected(retired.error());
       outcome.removed = *retired;
       DAYBOOK_CRASH_POINT("pg.retired");
@@ -244,12 +227,14 @@ SinkResult<PostgresOutcome> Driver::effect(PgConnection& pg, const LoadPlan& pla
 }
 
 SinkResult<LoadEvidence> Driver::load(const LoadPlan& plan) {
-  auto pg = connect();
-  if (!pg) return std::unexpected(pg.error());
-  auto transaction = PgTransaction::begin(*pg);
-  if (!transaction) return std::unexpected(transaction.error());
   const MarkerSlot slot = slot_of(plan.origin, plan.pipeline, plan.partition);
-  if (auto ours = take_fence(*pg, slot, plan.fence); !ours) return std::unexpected(ours.error());
+  return under_fence(slot, plan.fence, [&](PgConnection& pg, PgTransaction& transaction) {
+    return load_here(pg, transaction, slot, plan);
+  });
+}
+
+SinkResult<LoadEvidence> Driver::load_here(PgConnection& pg, PgTransaction& transaction,
+                                           const MarkerSlot& slot, const LoadPlan& plan) {
   PostgresMarker marker;
   marker.slot = slot;
   marker.generation = plan.generation;
@@ -258,11 +243,12 @@ SinkResult<LoadEvidence> Driver::load(const LoadPlan& plan) {
   marker.rows = plan.rows;
   marker.fence = plan.fence;
   marker.mode = plan.mode;
-  auto inserted = insert_marker(*pg, marker);
+  for (const LostLoad& lost : plan.lost) marker.lost.push_back(lost.generation);
+  auto inserted = insert_marker(pg, marker);
   if (!inserted) return std::unexpected(inserted.error());
-  auto markers = read_markers(*pg, slot);
+  auto markers = read_markers(pg, slot);
   if (!markers) return std::unexpected(markers.error());
-  if (!*inserted) return committed(*pg, plan, *markers);
+  if (!*inserted) return committed(pg, plan, *markers);
   DAYBOOK_CRASH_POINT("pg.after_marker");
   if (markers->back().generation != plan.generation) {
     return sink_conflict(
@@ -270,35 +256,53 @@ SinkResult<LoadEvidence> Driver::load(const LoadPlan& plan) {
         fmt::format("{} holds generation {} of {}, later than {}", name_.readable(),
                     markers->back().generation, plan.partition, plan.generation));
   }
-  auto outcome = effect(*pg, plan, *markers);
+  auto outcome = effect(pg, plan, *markers);
   if (!outcome) return std::unexpected(outcome.error());
-  if (auto kept = insert_outcome(*pg, plan.load_id, *outcome); !kept) {
+  if (auto kept = insert_outcome(pg, plan.load_id, *outcome); !kept) {
     return std::unexpected(kept.error());
   }
-  if (auto done = transaction->commit(); !done) return std::unexpected(done.error());
+  if (auto done = transaction.commit(); !done) return std::unexpected(done.error());
   return LoadEvidence{.recovered = false,
                       .rows = plan.rows,
-                      .evidence = fmt::format("xid {} {}", outcome->xid, pg->position()),
+                      .evidence = fmt::format("xid {} {}", outcome->xid, pg.position()),
                       .files = {}};
 }
 
 SinkResult<std::optional<LoadEvidence>> Driver::settle(const LoadPlan& plan) {
-  auto pg = connect();
-  if (!pg) return std::unexpected(pg.error());
-  auto transaction = PgTransaction::begin(*pg);
-  if (!transaction) return std::unexpected(transaction.error());
+  using Settled = SinkResult<std::optional<LoadEvidence>>;
   const MarkerSlot slot = slot_of(plan.origin, plan.pipeline, plan.partition);
-  if (auto ours = take_fence(*pg, slot, plan.fence); !ours) return std::unexpected(ours.error());
-  auto markers = read_markers(*pg, slot);
-  if (!markers) return std::unexpected(markers.error());
-  if (find_load(*markers, plan.generation) != nullptr) {
-    auto found = committed(*pg, plan, *markers);
-    if (!found) return std::unexpected(found.error());
-    return std::optional(std::move(*found));
-  }
-  // Absent, and for good once the raised fence is durable: then nobody below it may commit.
-  if (auto raised = transaction->commit(); !raised) return std::unexpected(raised.error());
-  return std::nullopt;
+  return under_fence(slot, plan.fence,
+                     [&](PgConnection& pg, PgTransaction& transaction) -> Settled {
+                       auto markers = read_markers(pg, slot);
+                       if (!markers) return std::unexpected(markers.error());
+                       if (find_load(*markers, plan.generation) != nullptr) {
+                         auto found = committed(pg, plan, *markers);
+                         if (!found) return std::unexpected(found.error());
+                         return std::optional(std::move(*found));
+                       }
+                       // Absent, and for good once the raised fence is durable: then nobody below
+                       // it may commit.
+                       if (auto raised = transaction.commit(); !raised)
+                         return std::unexpected(raised.error());
+                       return std::nullopt;
+                     });
+}
+
+// Nothing of an attempt outlives its transaction; what is left to remove are retired rows.
+SinkResult<void> Driver::tidy(const LoadPlan& plan) {
+  const MarkerSlot slot = slot_of(plan.origin, plan.pipeline, plan.partition);
+  return under_fence(
+      slot, plan.fence, [&](PgConnection& pg, PgTransaction& transaction) -> SinkResult<void> {
+        auto table = read_table(pg, name_);
+        if (!table) return std::unexpected(table.error());
+        auto markers = read_markers(pg, slot);
+        if (!markers) return std::unexpected(markers.error());
+        auto removed = remove_retired(pg, *table, *markers, superseded_generations_kept);
+        if (!removed) return removed;
+        auto done = transaction.commit();
+        if (!done) done.error().ambiguous = false;  // it may be done again
+        return done;
+      });
 }
 
 SinkResult<std::uint64_t> Driver::verify(const LoadPlan& plan) {
@@ -333,14 +337,18 @@ SinkResult<std::string> Driver::damage(PgConnection& pg, const PostgresTable& ta
   auto outcome = read_outcome(pg, load.load_id);
   if (!outcome) return std::unexpected(outcome.error());
   if (!*outcome) return std::string("daybook.load_outcome: the load's row is missing");
+  // What tidying took away was superseded, and can not be restored: the rest is counted.
+  auto tidied = rows_removed_for_good(pg, load.load_id);
+  if (!tidied) return std::unexpected(tidied.error());
   auto now = digest_rows(pg, {table.target, table.retired}, (*outcome)->columns, load.load_id);
   if (!now && now.error().code == "sqlstate.42703") {
     return fmt::format("a loaded column is gone: {}", now.error().detail);
   }
   if (!now) return std::unexpected(now.error());
-  if (now->rows != load.rows) {
-    return fmt::format("{} rows were loaded, {} are there", load.rows, now->rows);
+  if (now->rows + *tidied != load.rows) {
+    return fmt::format("{} rows were loaded, {} are there", load.rows, now->rows + *tidied);
   }
+  if (*tidied > 0) return std::string();
   return now->digest == (*outcome)->rows_digest ? std::string()
                                                 : std::string("rows differ from those loaded");
 }
@@ -419,9 +427,11 @@ SinkResult<CompensationEvidence> Driver::weigh(PgConnection& pg, const PostgresT
   auto outcome = read_outcome(pg, load->load_id);
   if (!outcome) return std::unexpected(outcome.error());
   if (!*outcome || (*outcome)->removed != *kept) {
-    return sink_conflict("what is to be restored is damaged",
-                         fmt::format("generation {} retired {} rows, {} are kept", plan.generation,
-                                     *outcome ? (*outcome)->removed : 0, *kept));
+    return sink_conflict("what is to be restored is not there",
+                         fmt::format("generation {} retired {} rows, {} are kept (tidying keeps "
+                                     "what the newest {} loads retired)",
+                                     plan.generation, *outcome ? (*outcome)->removed : 0, *kept,
+                                     superseded_generations_kept));
   }
   numbers.rows_restored = *kept;
   return numbers;
@@ -438,12 +448,16 @@ SinkResult<CompensationEvidence> Driver::dry_run(const CompensationPlan& plan) {
 }
 
 SinkResult<CompensationEvidence> Driver::compensate(const CompensationPlan& plan) {
-  auto pg = connect();
-  if (!pg) return std::unexpected(pg.error());
-  auto transaction = PgTransaction::begin(*pg);
-  if (!transaction) return std::unexpected(transaction.error());
   const MarkerSlot slot = slot_of(plan.origin, plan.pipeline, plan.partition);
-  if (auto ours = take_fence(*pg, slot, plan.fence); !ours) return std::unexpected(ours.error());
+  return under_fence(slot, plan.fence, [&](PgConnection& pg, PgTransaction& transaction) {
+    return compensate_here(pg, transaction, slot, plan);
+  });
+}
+
+SinkResult<CompensationEvidence> Driver::compensate_here(PgConnection& pg,
+                                                         PgTransaction& transaction,
+                                                         const MarkerSlot& slot,
+                                                         const CompensationPlan& plan) {
   PostgresMarker tombstone;
   tombstone.slot = slot;
   tombstone.tombstone = true;
@@ -453,13 +467,13 @@ SinkResult<CompensationEvidence> Driver::compensate(const CompensationPlan& plan
   tombstone.of_load_id = plan.generation_load_id;
   tombstone.fence = plan.fence;
   tombstone.action = plan.action;
-  auto inserted = insert_marker(*pg, tombstone);
+  auto inserted = insert_marker(pg, tombstone);
   if (!inserted) return std::unexpected(inserted.error());
-  auto markers = read_markers(*pg, slot);
+  auto markers = read_markers(pg, slot);
   if (!markers) return std::unexpected(markers.error());
   const PostgresMarker* mine = find_tombstone(*markers, plan.generation);
   if (!*inserted && mine != nullptr && mine->load_id == plan.load_id) {
-    auto outcome = read_outcome(*pg, plan.load_id);
+    auto outcome = read_outcome(pg, plan.load_id);
     if (!outcome) return std::unexpected(outcome.error());
     if (!*outcome) {
       return sink_conflict("an outcome of the sink is missing", hex(plan.load_id));
@@ -468,28 +482,28 @@ SinkResult<CompensationEvidence> Driver::compensate(const CompensationPlan& plan
         .recovered = true,
         .rows_removed = (*outcome)->removed,
         .rows_restored = (*outcome)->restored,
-        .evidence = fmt::format("xid {} {}", (*outcome)->xid, pg->position())};
+        .evidence = fmt::format("xid {} {}", (*outcome)->xid, pg.position())};
   }
   DAYBOOK_CRASH_POINT("pg.tombstone_inserted");
-  auto table = read_table(*pg, name_);
+  auto table = read_table(pg, name_);
   if (!table) return std::unexpected(table.error());
-  auto numbers = weigh(*pg, *table, plan, *markers);
+  auto numbers = weigh(pg, *table, plan, *markers);
   if (!numbers) return numbers;
   const std::string id = bytea(plan.generation_load_id);
   if (plan.action == CompensationAction::flag) {
-    if (auto added = add_flag_column(*pg, *table); !added) return std::unexpected(added.error());
-    auto flagged = pg->run(
+    if (auto added = add_flag_column(pg, *table); !added) return std::unexpected(added.error());
+    auto flagged = pg.run(
         fmt::format("UPDATE {} SET _compensated = true WHERE _load_id = $1::bytea", table->target),
         {id});
     if (!flagged) return std::unexpected(flagged.error());
   } else {
     auto removed =
-        pg->run(fmt::format("DELETE FROM {} WHERE _load_id = $1::bytea", table->target), {id});
+        pg.run(fmt::format("DELETE FROM {} WHERE _load_id = $1::bytea", table->target), {id});
     if (!removed) return std::unexpected(removed.error());
   }
   DAYBOOK_CRASH_POINT("pg.rows_removed");
   if (plan.action == CompensationAction::restore_previous) {
-    auto restored = pg->run(
+    auto restored = pg.run(
         fmt::format("WITH back AS (DELETE FROM {} WHERE _retired_by = $1::bytea RETURNING {}) "
                     "INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM back",
                     table->retired, table->all_columns, table->target, table->all_columns,
@@ -498,18 +512,18 @@ SinkResult<CompensationEvidence> Driver::compensate(const CompensationPlan& plan
     if (!restored) return std::unexpected(restored.error());
     DAYBOOK_CRASH_POINT("pg.rows_restored");
   }
-  auto xid = pg->run("SELECT pg_current_xact_id()");
+  auto xid = pg.run("SELECT pg_current_xact_id()");
   if (!xid) return std::unexpected(xid.error());
   const PostgresOutcome outcome{.xid = xid->text(0, 0),
                                 .removed = numbers->rows_removed,
                                 .restored = numbers->rows_restored,
                                 .rows_digest = "",
                                 .columns = {}};
-  if (auto kept = insert_outcome(*pg, plan.load_id, outcome); !kept) {
+  if (auto kept = insert_outcome(pg, plan.load_id, outcome); !kept) {
     return std::unexpected(kept.error());
   }
-  if (auto done = transaction->commit(); !done) return std::unexpected(done.error());
-  numbers->evidence = fmt::format("xid {} {}", outcome.xid, pg->position());
+  if (auto done = transaction.commit(); !done) return std::unexpected(done.error());
+  numbers->evidence = fmt::format("xid {} {}", outcome.xid, pg.position());
   return numbers;
 }
 
@@ -548,7 +562,7 @@ SinkResult<std::vector<SinkGeneration>> Driver::inventory(bool deep) {
                           .current = std::ranges::find(stand, load.generation) != stand.end(),
                           .damage = {},
                           .origin = slot.origin};
-      if (deep) {
+      if (deep && !is_lost(marks(of_slot), load.generation)) {
         const bool removed = undone != nullptr && undone->action != CompensationAction::flag;
         auto bad = damage(*pg, *table, load, removed);
         if (!bad) return std::unexpected(bad.error());
@@ -562,14 +576,16 @@ SinkResult<std::vector<SinkGeneration>> Driver::inventory(bool deep) {
 
 }  // namespace
 
-SinkResult<std::unique_ptr<SinkDriver>> open_postgres_sink(const PostgresSink& sink) {
+SinkResult<std::unique_ptr<SinkDriver>> open_postgres_sink(const PostgresSink& sink,
+                                                           std::chrono::milliseconds timeout,
+                                                           const SinkMemory& memory) {
   std::string fault;
   auto name = table_name(sink.table, fault);
   if (!name) {
     return sink_failure(ErrorClass::definition, "target.name", "the target's name is unfit",
                         fmt::format("table name \"{}\" {}", sink.table, fault), "pg.target");
   }
-  return std::make_unique<Driver>(sink.connection, std::move(*name));
+  return std::make_unique<Driver>(sink, std::move(*name), timeout, memory);
 }
 
 }  // namespace daybook

@@ -3,9 +3,11 @@
 // One transaction is one load: fence, marker, old rows retired, new rows, count check, COMMIT.
 // Every row of ours carries its load id in `_load_id`; rows of others are never touched. A row that
 // is replaced or overwritten moves to daybook."retired:<table>" and stays there until it is
-// restored. Every operation uses a connection of its own.
+// restored, or tidied away with all but the newest superseded generations. Every operation uses a
+// connection of its own.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -13,6 +15,9 @@
 
 namespace daybook {
 
-SinkResult<std::unique_ptr<SinkDriver>> open_postgres_sink(const PostgresSink& sink);
+// No statement takes longer than `timeout`. `memory` is what the book remembers of the target.
+SinkResult<std::unique_ptr<SinkDriver>> open_postgres_sink(
+    const PostgresSink& sink, std::chrono::milliseconds timeout = std::chrono::minutes(10),
+    const SinkMemory& memory = {});
 
 }  // namespace daybook

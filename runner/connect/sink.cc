@@ -6,7 +6,8 @@
 
 namespace daybook {
 
-SinkResult<std::unique_ptr<SinkDriver>> open_sink(const Pipeline& pipeline) {
+SinkResult<std::unique_ptr<SinkDriver>> open_sink(const Pipeline& pipeline,
+                                                  const SinkMemory& memory) {
   if (const auto* directory = std::get_if<DirectorySink>(&pipeline.sink.to)) {
     if (pipeline.sink.compensate == CompensateBy::flag) {
       return sink_failure(ErrorClass::definition, "compensate.flag", "files have no rows to flag",
@@ -16,7 +17,8 @@ SinkResult<std::unique_ptr<SinkDriver>> open_sink(const Pipeline& pipeline) {
     }
     return open_directory_sink(pipeline.project, *directory);
   }
-  return open_postgres_sink(std::get<PostgresSink>(pipeline.sink.to));
+  return open_postgres_sink(std::get<PostgresSink>(pipeline.sink.to), pipeline.retry.timeout,
+                            memory);
 }
 
 }  // namespace daybook

@@ -21,6 +21,20 @@
 
 namespace daybook {
 
+// A load the book calls lost: whatever the target still has of it counts for nothing.
+struct LostLoad {
+  Generation generation = 0;
+  Digest load_id{};
+  bool operator==(const LostLoad&) const = default;
+};
+
+// What the book remembers of a target: the last load that was committed there, and into which
+// cluster (from its evidence; empty where it is not known, or no cluster).
+struct SinkMemory {
+  std::string cluster;
+  Digest load_id{};
+};
+
 // One load as the book intended it.
 struct LoadPlan {
   std::string origin;  // of the book
@@ -36,6 +50,7 @@ struct LoadPlan {
   LoadMode mode = LoadMode::replace;
   std::vector<std::string> key;  // merge
   std::vector<Column> columns;
+  std::vector<LostLoad> lost;    // of this slot: taken out of sight as this load comes in
   std::filesystem::path staged;  // directory of the staged files
   std::vector<StagedFile> files;
 };
@@ -118,18 +133,25 @@ class SinkDriver {
   // Everything the sink's markers say, for reconcile. deep: check the data against them too.
   virtual SinkResult<std::vector<SinkGeneration>> inventory(bool deep) = 0;
 
-  // Absolute paths of the current generation's files, for merge into directories; empty elsewhere.
+  // Absolute paths of the current generation's files, for merge into directories, without those of
+  // lost loads; empty elsewhere.
   virtual SinkResult<std::vector<std::filesystem::path>> current_files(
-      const std::string& pipeline, const std::string& partition) = 0;
+      const std::string& pipeline, const std::string& partition,
+      const std::vector<LostLoad>& lost) = 0;
 
-  // Removes leftovers of attempts below this fence and superseded files the book no longer needs to
-  // restore. Idempotent; never by pattern.
-  virtual SinkResult<void> tidy(const std::string& partition, EntryIndex below_fence) = 0;
+  // Removes what overtaken attempts at the plan's slot left, and superseded data that can no longer
+  // be restored. Under the plan's fence; idempotent; never by pattern.
+  virtual SinkResult<void> tidy(const LoadPlan& plan) = 0;
 
   virtual StagedFormat staged_format() const = 0;
 };
 
 // `connection` secrets are resolved here, at the last moment, and appear in no error text.
-SinkResult<std::unique_ptr<SinkDriver>> open_sink(const Pipeline& pipeline);
+// A target that is not the one of `memory` is refused by whatever is asked of it.
+SinkResult<std::unique_ptr<SinkDriver>> open_sink(const Pipeline& pipeline,
+                                                  const SinkMemory& memory = {});
+
+// restore_previous goes back this many generations at least: tidying keeps them.
+inline constexpr std::size_t superseded_generations_kept = 2;
 
 }  // namespace daybook

@@ -79,6 +79,7 @@ std::vector<MarkedGeneration> marks(const std::vector<StoredGeneration>& stored)
                           .mode = each.manifest.mode,
                           .taken_back = std::nullopt};
     if (each.tombstone) mark.taken_back = {each.tombstone->action, each.tombstone->load_id};
+    for (const LostLoad& lost : each.manifest.lost) mark.lost.push_back(lost.generation);
     history.push_back(mark);
   }
   return history;

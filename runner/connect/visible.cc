@@ -17,6 +17,10 @@ namespace {
 
 const std::string view_name = "view";
 
+std::string visible_stem(Generation generation, const Digest& load_id) {
+  return fmt::format("part-{}-{}-", generation, hex(load_id).substr(0, 16));
+}
+
 struct Source {
   std::string directory, part;  // below the slot's
 };
@@ -34,21 +38,34 @@ Wanted wanted_files(const std::vector<StoredGeneration>& history) {
   return wanted;
 }
 
-// Every name we ever made visible in this slot: only these are ever removed.
-std::set<std::string> our_names(const std::vector<StoredGeneration>& history) {
-  std::set<std::string> names;
-  for (const StoredGeneration& stored : history) {
-    for (const OutputFile& file : stored.manifest.files) names.insert(file.name);
+// Every name we ever made visible in this slot: only these are ever removed. Of a lost load whose
+// manifest is gone, what begins like its names.
+class OurNames {
+ public:
+  explicit OurNames(const std::vector<StoredGeneration>& history) {
+    for (const StoredGeneration& stored : history) {
+      for (const OutputFile& file : stored.manifest.files) names_.insert(file.name);
+      for (const LostLoad& lost : stored.manifest.lost)
+        lost_.push_back(visible_stem(lost.generation, lost.load_id));
+    }
   }
-  return names;
-}
+  bool contains(const std::string& name) const {
+    return names_.contains(name) || std::ranges::any_of(lost_, [&](const std::string& stem) {
+             return name.starts_with(stem);
+           });
+  }
+
+ private:
+  std::set<std::string> names_;
+  std::vector<std::string> lost_;
+};
 
 struct Difference {
   std::vector<std::string> missing, stale, foreign;  // stale: ours, but no longer standing
 };
 
 SinkResult<Difference> difference(const Directory& shown, const SlotStore& slot,
-                                  const Wanted& wanted, const std::set<std::string>& ours) {
+                                  const Wanted& wanted, const OurNames& ours) {
   auto names = names_in(shown);
   if (!names) return std::unexpected(names.error());
   Difference result;
@@ -83,7 +100,7 @@ SinkResult<void> link_into(const Directory& from, const std::string& name, const
 // Clears a view that is not shown (any more): our links go, what is others' moves to where readers
 // look.
 SinkResult<void> absorb(const Directory& root, const SlotStore& slot, const std::string& partition,
-                        const std::set<std::string>& ours) {
+                        const OurNames& ours) {
   auto view = find_directory(slot.stage(), view_name);
   if (!view) return std::unexpected(view.error());
   if (!*view) return {};
@@ -149,14 +166,14 @@ SinkResult<void> build_view(const Directory& view, const SlotStore& slot, const 
 
 std::string visible_name(Generation generation, const Digest& load_id, std::size_t number,
                          std::string_view extension) {
-  return fmt::format("part-{}-{}-{}.{}", generation, hex(load_id).substr(0, 16), number, extension);
+  return fmt::format("{}{}.{}", visible_stem(generation, load_id), number, extension);
 }
 
 SinkResult<void> publish(const Directory& root, const SlotStore& slot,
                          const std::vector<StoredGeneration>& history,
                          const std::string& partition) {
   const Wanted wanted = wanted_files(history);
-  const std::set<std::string> ours = our_names(history);
+  const OurNames ours(history);
   if (auto cleared = absorb(root, slot, partition, ours); !cleared) return cleared;
 
   auto shown = find_directory(root, partition);
@@ -212,7 +229,7 @@ SinkResult<std::vector<std::string>> visible_differences(
     for (const auto& [name, source] : wanted) texts.push_back(name + ": not visible");
     return texts;
   }
-  auto found = difference(**shown, slot, wanted, our_names(history));
+  auto found = difference(**shown, slot, wanted, OurNames(history));
   if (!found) return std::unexpected(found.error());
   for (const auto& name : found->missing) texts.push_back(name + ": missing or replaced");
   for (const auto& name : found->stale) texts.push_back(name + ": superseded, but visible");

@@ -93,7 +93,7 @@ std::expected<RunReport, RunProblem> Host::run(RunRequest request, const Watch& 
   return drive(runner_->run(std::move(request)), watch);
 }
 
-RunReport Host::resume(std::optional<RunId> run, const Watch& watch) {
+std::expected<RunReport, RunProblem> Host::resume(std::optional<RunId> run, const Watch& watch) {
   return drive(runner_->resume(run), watch);
 }
 

@@ -16,7 +16,8 @@ namespace daybook {
 struct Watch {
   int tick_ms = 100;
   std::function<void(Runner&)> tick = {};  // while it runs
-  // First SIGINT, SIGTERM or SIGHUP: the runner was told to stop. A second one ends the process at once.
+  // First SIGINT, SIGTERM or SIGHUP: the runner was told to stop. A second one ends the process at
+  // once.
   std::function<void(int signal)> interrupted = {};
 };
 
@@ -33,7 +34,7 @@ class Host {
   int signal() const { return signal_; }  // that interrupted the work; 0: none
 
   std::expected<RunReport, RunProblem> run(RunRequest request, const Watch& watch);
-  RunReport resume(std::optional<RunId> run, const Watch& watch);
+  std::expected<RunReport, RunProblem> resume(std::optional<RunId> run, const Watch& watch);
   RequestAnswer handle(const Request& request, const Watch& watch);
   std::expected<std::vector<Offered>, RunProblem> offered(std::shared_ptr<const Pipeline> pipeline);
 

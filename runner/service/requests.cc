@@ -317,17 +317,17 @@ Json json_of(const ReconcileReport& report) {
 
 // With a keeper what was found is recorded.
 asio::awaitable<RequestAnswer> reconciled(BookView book, Executor& executor, Keeper* keeper,
-                                          Json arguments) {
+                                          Actor actor, Json arguments) {
   Reader read(arguments);
   std::string pipeline = read.text("pipeline", false);
   const bool deep = read.flag("deep"), record = read.flag("record");
   if (read.fault()) co_return failed(*read.fault());
   if (record && keeper == nullptr)
     co_return failed({Error::Code::unavailable, "only the keeper of a book records"});
-  auto work = record ? reconcile(*keeper, std::move(pipeline), deep)
+  auto work = record ? reconcile(*keeper, std::move(actor), std::move(pipeline), deep)
                      : compare_with_sinks(book, executor, std::move(pipeline), deep);
   const auto report = co_await std::move(work);
-  if (!report) co_return failed(report.error());
+  if (!report) co_return std::unexpected(report.error());
   co_return json_of(*report);
 }
 
@@ -411,7 +411,7 @@ asio::awaitable<RequestAnswer> handle(Keeper& keeper, Runner* runner, Actor acto
     co_return co_await start_erasure_request(keeper, std::move(actor),
                                              std::move(request.arguments));
   if (verb == "reconcile")
-    co_return co_await reconciled(keeper.view(), keeper.executor(), &keeper,
+    co_return co_await reconciled(keeper.view(), keeper.executor(), &keeper, std::move(actor),
                                   std::move(request.arguments));
   if (verb == "compensation-plan")
     co_return co_await handle_reading(keeper.view(), keeper.executor(), std::move(request));
@@ -424,7 +424,7 @@ asio::awaitable<RequestAnswer> handle_reading(BookView book, Executor& executor,
   if (!request.arguments.is_object())
     co_return failed({Error::Code::invalid, "arguments are an object"});
   if (request.verb == "reconcile")
-    co_return co_await reconciled(book, executor, nullptr, std::move(request.arguments));
+    co_return co_await reconciled(book, executor, nullptr, {}, std::move(request.arguments));
   if (request.verb != "compensation-plan")
     co_return failed(
         {Error::Code::not_found, fmt::format("\"{}\" does not only read", request.verb)});

@@ -183,6 +183,23 @@ class ControlTest(Acceptance):
         self.assertEqual(code, 0, out + err)
         self.everything_is_there_once()
 
+    def test_a_run_killed_while_it_plans_plans_the_rest_itself(self):
+        for point in ("run.started", "run.planning", "run.planned"):
+            with self.subTest(point):
+                self.book = small.make(self.project(), concurrency=2, rows=3, days=DAYS)
+                self.book.do("run", FILE, exits=-signal.SIGKILL, environment={"DAYBOOK_CRASH_AT": point})
+                run = self.book.items("runs", "list")[0]
+                self.assertEqual(run["state"], "open")
+                self.assertEqual(run["planning"], point != "run.planned")
+                self.assertEqual(run["taken_on"], len(DAYS))
+                self.book.do("run", FILE)
+                runs = self.book.items("runs", "list")
+                self.assertEqual([(r["state"], r["partitions"], r["skipped"]) for r in runs],
+                                 [("succeeded", len(DAYS), len(DAYS)), ("succeeded", len(DAYS), 0)])
+                for day in DAYS:
+                    self.assertEqual(len(loaded(self.book, day)), 3, day)
+                self.book.do("verify")
+
     def test_a_second_ctrl_c_ends_at_once_and_nothing_is_lost(self):
         process = self.start()
         process.send_signal(signal.SIGINT)

@@ -7,7 +7,9 @@
 #include <sstream>
 
 #include "runner/compensation.h"
+#include "runner/definitions.h"
 #include "runner/quarantine.h"
+#include "runner/reconcile.h"
 #include "runner/runner.h"
 #include "statemachine/invariants.h"
 #include "tests/support/temporary_directory.h"
@@ -46,6 +48,19 @@ steps:
 sink:
   csv: {path: "lake/items"}
   mode: replace
+  compensate: restore_previous
+)yaml";
+
+constexpr std::string_view appending_file = R"yaml(pipeline: items
+version: 1
+owner: tests
+source:
+  csv: {path: "feed/{day}/items.csv"}
+contract: raw.odcs.yaml
+partition: {by: day, type: date}
+sink:
+  csv: {path: "lake/items"}
+  mode: append
   compensate: restore_previous
 )yaml";
 
@@ -106,12 +121,16 @@ class Run : public ::testing::Test {
     executor_.run();
     return std::move(*out);
   }
-  RunReport run(RunRequest request = {}) {
+  RunRequest request_of(RunRequest request = {}) {
     Diagnostics diagnostics;
     auto pipeline = read_pipeline((folder_.path() / "items.pipeline.yaml").string(), diagnostics);
     for (const Diagnostic& d : diagnostics) ADD_FAILURE() << render(d);
     request.pipeline = std::make_shared<const Pipeline>(std::move(*pipeline));
     request.actor = local_actor();
+    return request;
+  }
+  RunReport run(RunRequest wanted = {}) {
+    RunRequest request = request_of(std::move(wanted));
     auto report = wait(runner_->run(std::move(request)));
     EXPECT_TRUE(report) << report.error().message;
     return report ? *report : RunReport{};
@@ -216,6 +235,109 @@ TEST_F(Run, TakesALoadBackAndDoesNotLoadItAgainByItself) {
   const RunReport again = run();
   EXPECT_EQ(keeper_->state().find(again.run)->skipped, 2U);
   EXPECT_EQ(lake("2026-01-02"), first);
+}
+
+// What a run took on it plans itself, however often it dies on the way.
+TEST_F(Run, ThatDiedWhileItPlannedPlansTheRestItselfBeforeItEnds) {
+  for (int day = 3; day <= 9; ++day)
+    write(fmt::format("feed/2026-01-0{}/items.csv", day), "id,name,price\n9,nut,1.00\n");
+  // As a process leaves it that died with two of nine partitions planned.
+  const RunRequest request = request_of();
+  ASSERT_TRUE(wait(register_definition(*keeper_, local_actor(), *request.pipeline)));
+  ASSERT_TRUE(keeper_->ask_now(local_actor(), StartRun{.uuid = {1},
+                                                       .kind = RunKind::normal,
+                                                       .pipeline = "items",
+                                                       .definition = request.pipeline->digest,
+                                                       .engine = engine_version().digest,
+                                                       .idempotency_key = {},
+                                                       .reason = {},
+                                                       .partitions = 9,
+                                                       .force = false,
+                                                       .chosen = {}}));
+  for (const std::string day : {"2026-01-01", "2026-01-04"})
+    ASSERT_TRUE(
+        keeper_->ask_now(system_actor(), PlanPartition{.run = RunId{0},
+                                                       .sink = request.pipeline->sink.name(),
+                                                       .partition = day,
+                                                       .inputs = {}}));
+  reopen();
+  const auto report = wait(runner_->resume(RunId{0}));
+  ASSERT_TRUE(report) << report.error().message;
+  const RunState& run = *keeper_->state().find(RunId{0});
+  EXPECT_FALSE(run.open);
+  EXPECT_EQ(run.outcome, RunOutcome::succeeded);
+  EXPECT_EQ(run.slots.size(), 9U);
+  for (int day = 1; day <= 9; ++day)
+    EXPECT_EQ(slot(fmt::format("2026-01-0{}", day)).phase, SlotPhase::verified) << day;
+}
+
+TEST_F(Run, ThatTookOnChosenPartitionsPlansNoOthersWhenItIsResumed) {
+  const RunRequest request = request_of();
+  ASSERT_TRUE(wait(register_definition(*keeper_, local_actor(), *request.pipeline)));
+  ASSERT_TRUE(keeper_->ask_now(local_actor(), StartRun{.uuid = {1},
+                                                       .kind = RunKind::rerun,
+                                                       .pipeline = "items",
+                                                       .definition = request.pipeline->digest,
+                                                       .engine = engine_version().digest,
+                                                       .idempotency_key = {},
+                                                       .reason = {},
+                                                       .partitions = 1,
+                                                       .force = false,
+                                                       .chosen = {"2026-01-02"}}));
+  reopen();
+  ASSERT_TRUE(wait(runner_->resume(RunId{0})));
+  EXPECT_EQ(keeper_->state().find(RunId{0})->slots.size(), 1U);
+  EXPECT_EQ(slot("2026-01-02").phase, SlotPhase::verified);
+  EXPECT_EQ(slot("2026-01-01").attempt, 0U);
+}
+
+TEST_F(Run, WhoseSourceIsGoneWhileItPlansStaysOpenAndSaysWhy) {
+  const RunRequest request = request_of();
+  ASSERT_TRUE(wait(register_definition(*keeper_, local_actor(), *request.pipeline)));
+  ASSERT_TRUE(keeper_->ask_now(local_actor(), StartRun{.uuid = {1},
+                                                       .kind = RunKind::normal,
+                                                       .pipeline = "items",
+                                                       .definition = request.pipeline->digest,
+                                                       .engine = engine_version().digest,
+                                                       .idempotency_key = {},
+                                                       .reason = {},
+                                                       .partitions = 2,
+                                                       .force = false,
+                                                       .chosen = {}}));
+  fs::rename(folder_.path() / "feed", folder_.path() / "elsewhere");
+  const auto report = wait(runner_->resume(RunId{0}));
+  EXPECT_TRUE(keeper_->state().find(RunId{0})->open);
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().kind, RunProblem::Kind::source);
+  fs::rename(folder_.path() / "elsewhere", folder_.path() / "feed");
+  ASSERT_TRUE(wait(runner_->resume(RunId{0})));
+  EXPECT_EQ(keeper_->state().find(RunId{0})->outcome, RunOutcome::succeeded);
+}
+
+TEST_F(Run, AppendsAPartlyLostLoadAgainWithoutDoublingWhatIsLeftOfIt) {
+  write("items.pipeline.yaml", appending_file);
+  write("feed/2026-01-01/items.csv", "id,name,price\n1,anvil,10.00\n2,bolt,1.00\n");
+  run();
+  const std::string whole = lake("2026-01-01");
+  ASSERT_NE(whole.find("bolt"), std::string::npos) << whole;
+  // Half of it is gone: the stored file, which is the visible one too, is cut after its first row.
+  for (const auto& file : fs::recursive_directory_iterator(folder_.path() / "lake/items"))
+    if (file.is_regular_file() && file.path().filename() == "part-0") {
+      std::ifstream in(file.path());
+      const std::string text(std::istreambuf_iterator<char>(in), {});
+      if (text.find("bolt") != std::string::npos) fs::resize_file(file.path(), text.find("2,bolt"));
+    }
+  ASSERT_EQ(lake("2026-01-01").find("bolt"), std::string::npos);
+  const auto report = wait(reconcile(*keeper_, local_actor(), "items", true));
+  ASSERT_TRUE(report);
+  ASSERT_EQ(report->findings.size(), 1U);
+  EXPECT_EQ(slot("2026-01-01").phase, SlotPhase::lost);
+  run();
+  EXPECT_EQ(slot("2026-01-01").phase, SlotPhase::verified);
+  EXPECT_EQ(lake("2026-01-01"), whole);
+  const auto after = wait(reconcile(*keeper_, local_actor(), "items", true));
+  ASSERT_TRUE(after);
+  EXPECT_TRUE(after->findings.empty()) << after->findings[0].detail;
 }
 
 }  // namespace

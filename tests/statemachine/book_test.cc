@@ -116,6 +116,72 @@ TEST(Principal, RevokedUnderTheNameOfTheSystemDoesNotStopTheSystem) {
       .then({boot(2)});
 }
 
+const Pause pausing{.scope = {}, .reason = "deploy"};
+const Event paused_book = Paused{.scope = {}, .reason = "deploy"};
+
+TEST(Role, ThatNobodyHoldsBindsNobody) {
+  given(people).as("stranger").when(pausing).then({paused_book});
+}
+
+TEST(Role, ThatSomebodyHoldsIsNeededFromThenOn) {
+  const History with_operator = people + enrolled("otto", {"operator"});
+  given(with_operator)
+      .as("stranger")
+      .when(pausing)
+      .then(not_allowed)
+      .as("ben")
+      .when(pausing)
+      .then(not_allowed)
+      .as("otto")
+      .when(pausing)
+      .then({paused_book});
+  // Revoked: nobody holds it any more.
+  given(with_operator + PrincipalRevoked{.principal = "otto", .reason = "left"})
+      .as("ben")
+      .when(pausing)
+      .then({paused_book});
+}
+
+TEST(Role, OfAnAdminCoversEverythingButApproving) {
+  const History with_admin = people + enrolled("otto", {"operator"}) + enrolled("ada", {"admin"});
+  given(with_admin).as("ada").when(pausing).then({paused_book});
+  const EnrollPrincipal more{
+      .principal = "new", .public_key = "ssh-ed25519 new", .roles = {"operator"}};
+  given(with_admin).as("otto").when(more).then(not_allowed);
+  given(with_admin).as("ada").when(more).then({enrolled("new", {"operator"})});
+  given(awaiting + enrolled("ada", {"admin"}))
+      .as("ada")
+      .when(GiveApproval{.approval = approval0,
+                         .approver = "ada",
+                         .key_fingerprint = "SHA256:ada",
+                         .signature = "sig",
+                         .digest = plan_a})
+      .then(not_allowed);
+}
+
+TEST(Role, OfAStewardDoesNotReachTheRuns) {
+  const History staff = running + enrolled("otto", {"operator"}) + enrolled("stella", {"steward"});
+  given(staff).as("stella").when(CancelRun{.run = run0, .reason = "?"}).then(not_allowed);
+  given(quarantined + enrolled("otto", {"operator"}) + enrolled("stella", {"steward"}))
+      .as("ben")
+      .when(ReleaseSlot{.slot = slot0, .reason = "fixed"})
+      .then(not_allowed)
+      .as("stella")
+      .when(ReleaseSlot{.slot = slot0, .reason = "fixed"})
+      .so(SlotPhase::idle);
+}
+
+TEST(Role, IsNotAskedOfTheSystem) {
+  given(people + enrolled("otto", {"operator"})).when(pausing).then({paused_book});
+}
+
+TEST(Role, ThatDoesNotExistIsNotGiven) {
+  given(people)
+      .when(EnrollPrincipal{
+          .principal = "new", .public_key = "ssh-ed25519 new", .roles = {"Operator"}})
+      .then(mismatch);
+}
+
 TEST(Refusals, AreCountedAndChangeNothingElse) {
   const State before = folded(verified);
   State after = before;

@@ -35,6 +35,20 @@ TEST(Pending, FollowsThePartitionThroughItsLife) {
   owed(done);
 }
 
+TEST(Pending, OfARunThatIsNotPlannedIsItsPlanning) {
+  RunStarted taking_on = started();
+  taking_on.partitions = 2;
+  const effect::PlanRun plan{.run = run0};
+  const History begun = defined + by("ana", taking_on);
+  const History half = begun + opened() + planned_as(PlanReason::new_partition);
+  owed(begun, plan);
+  owed(half, plan);
+  owed(half + boot(2), plan);
+  owed(half + PlanningCompleted{.run = run0, .planned = 1, .skipped = 0}, execute);
+  owed(half + Paused{.scope = {}, .reason = "deploy"});
+  owed(half + RunCancelled{.run = run0, .reason = "wrong day"}, finish);
+}
+
 TEST(Pending, SaysWhenARetryMayStart) {
   const History waiting = running + failed_with(ErrorClass::transient) + retry_in(500);
   owed(waiting,

@@ -235,6 +235,45 @@ TEST(Plan, AsksAgainAboutLateInputsThatAPersonDiscarded) {
              held_for("the input changed after it was loaded", RunId{2})});
 }
 
+PlanPartition appending(PlanPartition c) {
+  c.appends = true;
+  return c;
+}
+const History appended_once = staged +
+                              intends(load_a, 1, content_a, 1, run0, slot0, LoadMode::append) +
+                              commits() + verifies();
+
+TEST(Plan, AppendsNothingAgainOfWhichTheInputIsUnchanged) {
+  const History upgraded =
+      again(appended_once, RunKind::normal, RunOutcome::succeeded, definition0, engine_b);
+  given(upgraded).when(planning()).then({plan_of(PlanReason::engine_changed)});
+  given(upgraded).when(appending(planning())).then({skipped_as(SkipReason::appended, 1)});
+  given(upgraded).when(appending(forced(planning()))).then({plan_of(PlanReason::engine_changed)});
+}
+
+TEST(Plan, AppendsALostLoadAgainWhereNothingElseStands) {
+  given(again(appended_once + loses(), RunKind::normal, RunOutcome::failed))
+      .when(appending(planning()))
+      .then({plan_of(PlanReason::lost)});
+}
+
+TEST(Plan, HoldsAPartitionOfWhichPartOfWhatWasAppendedIsLost) {
+  const History half =
+      again(appended_once) + planned_as(PlanReason::input_changed, run1, slot0, inputs_b) +
+      attempted(2, run1) + staged_as(content_b, 2, run1, slot0, inputs_b) +
+      intends(load_b, 2, content_b, 2, run1, slot0, LoadMode::append) + commits(load_b, run1) +
+      verifies(load_b, run1) + finished(run1) + loses(load_b) + started(RunId{2});
+  given(half)
+      .when(appending(planning(inputs_b, LatePolicy::reopen, RunId{2})))
+      .so(SlotPhase::held)
+      .when(DecideHold{
+          .slot = slot0, .decision = HoldDecision::load_anyway, .reason = "the rest is removed"})
+      .so(SlotPhase::planned);
+  given(half)
+      .when(appending(forced(planning(inputs_b, LatePolicy::reopen, RunId{2}))))
+      .then({planned_as(PlanReason::lost, RunId{2}, slot0, inputs_b)});
+}
+
 TEST(Plan, SkipsExactlyWhatWasTakenBack) {
   // Nothing is left.
   given(again(taken_back(verified, 1, 0)))

@@ -5,6 +5,7 @@
 #include <array>
 #include <boost/pfr.hpp>
 #include <cstdint>
+#include <cstdlib>
 #include <limits>
 #include <map>
 #include <optional>
@@ -79,6 +80,17 @@ void fill(Random& random, T& value) {
   } else {
     boost::pfr::for_each_field(value, [&](auto& field) { fill(random, field); });
   }
+}
+
+// DAYBOOK_WALK_SEED reruns one walk, DAYBOOK_WALK_SEEDS says how many there are.
+inline std::pair<std::uint64_t, std::uint64_t> seeds() {
+  const auto number = [](const char* variable) -> std::uint64_t {
+    const char* text = std::getenv(variable);
+    return text == nullptr ? 0 : std::strtoull(text, nullptr, 10);
+  };
+  if (const std::uint64_t one = number("DAYBOOK_WALK_SEED"); one != 0) return {one, one + 1};
+  const std::uint64_t many = number("DAYBOOK_WALK_SEEDS");
+  return {1, 1 + (many != 0 ? many : 60)};
 }
 
 }  // namespace daybook

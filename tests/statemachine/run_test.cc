@@ -63,6 +63,95 @@ TEST(Run, DoesNotStartWhilePaused) {
   given(defined + pause_of(of_pipeline)).when(starting()).then(paused);
 }
 
+StartRun taking_on(std::uint32_t partitions, std::vector<std::string> chosen = {}) {
+  StartRun c = starting();
+  c.partitions = partitions;
+  c.chosen = std::move(chosen);
+  return c;
+}
+RunStarted started_for(std::uint32_t partitions) {
+  RunStarted out = started();
+  out.partitions = partitions;
+  return out;
+}
+const CompletePlanning complete{.run = run0};
+const PlanPartition plan_a_partition{.run = run0,
+                                     .sink = "warehouse",
+                                     .partition = "2024-06-01",
+                                     .inputs = inputs_a,
+                                     .late = LatePolicy::reopen,
+                                     .force = false};
+// Planned the first of two partitions, and died.
+const History planning_run = defined + by("ana", started_for(2)) + opened() +
+                             planned_as(PlanReason::new_partition) + boot(2);
+
+TEST(Run, NeitherFinishesNorAttemptsAnythingBeforeItIsPlanned) {
+  given(defined + by("ana", started_for(2))).when(finish).then(wrong_phase);
+  given(planning_run)
+      .when(finish)
+      .then(wrong_phase)
+      .when(StartAttempt{.run = run0, .slot = slot0})
+      .then(wrong_phase)
+      .when(complete)
+      .then({PlanningCompleted{.run = run0, .planned = 1, .skipped = 0}})
+      .when(complete)
+      .then(already)
+      .when(StartAttempt{.run = run0, .slot = slot0})
+      .then({attempted()});
+}
+
+TEST(Run, PlansNothingMoreOnceItIsPlanned) {
+  PlanPartition other = plan_a_partition;
+  other.partition = "2024-06-02";
+  given(planning_run)
+      .when(other)
+      .so(SlotPhase::planned, slot1)
+      .when(complete)
+      .then({PlanningCompleted{.run = run0, .planned = 2, .skipped = 0}})
+      .when(other)
+      .then(wrong_phase);
+}
+
+TEST(Run, CountsWhatItSkipped) {
+  RunStarted second = started(run1);
+  second.partitions = 1;
+  given(done + by("ana", second) + skipped_as(SkipReason::unchanged, 1))
+      .when(CompletePlanning{.run = run1})
+      .then({PlanningCompleted{.run = run1, .planned = 0, .skipped = 1}})
+      .when(FinishRun{.run = run1})
+      .then({finished(run1)});
+}
+
+TEST(Run, CancelledWhileItPlansEndsWithoutPlanningTheRest) {
+  given(planning_run)
+      .when(cancel)
+      .so(SlotPhase::cancelled)
+      .when(complete)
+      .then(wrong_phase)
+      .when(finish)
+      .then({finished(run0, RunOutcome::cancelled)});
+}
+
+TEST(Run, RemembersWhichPartitionsItTookOnUntilTheyArePlanned) {
+  std::vector<std::string> keys;
+  for (std::size_t i = 0; i <= limits::keys_per_event_max; ++i) keys.push_back(std::to_string(i));
+  const std::vector<std::string> first(keys.begin(), keys.end() - 1);
+  given(defined)
+      .as("ana")
+      .when(taking_on(201, keys))
+      .then({started_for(201), PartitionsChosen{.run = run0, .keys = first},
+             PartitionsChosen{.run = run0, .keys = {keys.back()}}})
+      .so([&](const State& state) { EXPECT_EQ(state.runs[0].chosen, keys); })
+      .when(complete)
+      .so([](const State& state) { EXPECT_TRUE(state.runs[0].chosen.empty()); });
+  given(defined).when(taking_on(0, {"a"})).then(mismatch);
+}
+
+// Books of 0.1 do not say how many partitions a run takes on.
+TEST(Run, OfABookThatDoesNotSayWhatItTakesOnFinishesAsBefore) {
+  given(verified).when(complete).then(wrong_phase).when(finish).then({finished()});
+}
+
 TEST(Run, FinishesOnce) {
   given(verified)
       .when(FinishRun{.run = run1})

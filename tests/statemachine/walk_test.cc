@@ -23,13 +23,17 @@ enum class Luck : std::uint8_t { good, attempts_fail, loads_fail, crashes, mixed
 
 class Walk {
  public:
+  using Names = std::vector<std::string>;
+
   explicit Walk(std::uint64_t seed) : random_(seed) {
     must(CreateBook{.origin = "daybook.local/walk", .log_vkey = "walk+1+AQ"});
     must(Boot{.version = "0.1"});
     for (const std::string who : {"ana", "ben", "cleo", "dora"})
       must(EnrollPrincipal{.principal = who,
                            .public_key = "ssh-ed25519 " + who,
-                           .roles = {who == "dora" ? "operator" : "approver"}});
+                           .roles = who == "dora"  ? Names{"operator", "admin"}
+                                    : who == "ana" ? Names{"approver", "operator", "steward"}
+                                                   : Names{"approver"}});
     for (std::uint8_t n = 0; n < 2; ++n)
       must(RegisterDefinition{.pipeline = pipelines[n],
                               .version = 1,
@@ -45,8 +49,9 @@ class Walk {
     if (!effects.empty() && !random_.one_in(3)) {
       const Effect& effect = random_.of(effects);
       // A run goes on for a while, so that it gets to plan its partitions.
-      if (!std::holds_alternative<effect::FinishRun>(effect) || random_.one_in(12))
-        return static_cast<void>(ask(outcome(effect, Luck::mixed)));
+      const bool ends = std::holds_alternative<effect::FinishRun>(effect) ||
+                        std::holds_alternative<effect::PlanRun>(effect);
+      if (!ends || random_.one_in(12)) return static_cast<void>(ask(outcome(effect, Luck::mixed)));
     }
     ask(something());
   }
@@ -286,6 +291,8 @@ class Walk {
         return VerifyLoad{.slot = e.slot,
                           .load_id = s.generations.back().load_id,
                           .rows = s.generations.back().rows};
+      } else if constexpr (std::is_same_v<E, effect::PlanRun>) {
+        return CompletePlanning{.run = e.run};
       } else if constexpr (std::is_same_v<E, effect::FinishRun>) {
         return FinishRun{.run = e.run};
       } else {
@@ -364,7 +371,10 @@ class Walk {
                                                   : story::digest(1),
             .engine = some_digest(2),
             .idempotency_key = random_.one_in(5) ? std::to_string(random_.below(9)) : "",
-            .reason = reason()};
+            .reason = reason(),
+            .partitions = static_cast<std::uint32_t>(random_.below(4)),
+            .force = random_.one_in(8),
+            .chosen = random_.one_in(3) ? Names{"p0", "p1"} : Names{}};
       }
       case 6:
         if (random_.one_in(4)) return FinishRun{.run = open_run()};
@@ -530,17 +540,6 @@ class Walk {
 };
 
 class Walks : public ::testing::TestWithParam<Luck> {};
-
-// DAYBOOK_WALK_SEED reruns one walk, DAYBOOK_WALK_SEEDS says how many there are.
-std::pair<std::uint64_t, std::uint64_t> seeds() {
-  const auto number = [](const char* variable) -> std::uint64_t {
-    const char* text = std::getenv(variable);
-    return text == nullptr ? 0 : std::strtoull(text, nullptr, 10);
-  };
-  if (const std::uint64_t one = number("DAYBOOK_WALK_SEED"); one != 0) return {one, one + 1};
-  const std::uint64_t many = number("DAYBOOK_WALK_SEEDS");
-  return {1, 1 + (many != 0 ? many : 60)};
-}
 
 TEST_P(Walks, KeepTheInvariantsAndEnd) {
   const auto [first, past] = seeds();

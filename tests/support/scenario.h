@@ -323,7 +323,7 @@ inline const History book = History{created, boot(1)};
 inline const History people = book + enrolled("ben", {"approver"}) +
                               enrolled("cleo", {"approver"}) + enrolled("ana", {"approver"}) +
                               enrolled("dora", {"approver"}) + enrolled("olga", {"approver"}) +
-                              enrolled("eve", {"operator"});
+                              enrolled("eve", {"reader"});
 inline const History defined = people + by("dora", registered());
 inline const History run_open = defined + by("ana", started());
 inline const History planned = run_open + opened() + planned_as(PlanReason::new_partition);

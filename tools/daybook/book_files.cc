@@ -108,8 +108,8 @@ Result<BookFiles> check_book_files(
       ++out.payloads;
       out.bytes += ref.bytes;
     } else {
-      finding("payload",
-              fmt::format("payload {} of entry {}: {}", hex(ref.digest), index, whole.error().detail));
+      finding("payload", fmt::format("payload {} of entry {}: {}", hex(ref.digest), index,
+                                     whole.error().detail));
     }
     progress(++done, payloads.size());
   }

@@ -157,8 +157,12 @@ std::vector<CommandSpec> of_approval() {
        .exits = exits},
       {.path = "principals add",
        .summary = "enrol a person and a key",
-       .text = "The first principal of a book may be enrolled by whoever owns the book; the entry "
-               "says by whom.",
+       .text =
+           "The first principal of a book may be enrolled by whoever owns the book; the entry "
+           "says by whom. A role binds once somebody holds it: operators run, pause, cancel and "
+           "reconcile, stewards amend, release and discard, either decides holds and takes "
+           "loads back, admins enrol and may do all of that. Approving always takes an "
+           "approver.",
        .arguments = {{.name = "NAME",
                       .help = "how the person is called in the book",
                       .form = Form::name}},
@@ -169,7 +173,8 @@ std::vector<CommandSpec> of_approval() {
                   .required = true},
                  {.name = "role",
                   .value = "ROLE",
-                  .help = "may be given several times",
+                  .help =
+                      "admin, operator, steward, approver or reader; may be given several times",
                   .form = Form::name,
                   .repeats = true,
                   .required = true},

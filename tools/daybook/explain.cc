@@ -88,7 +88,11 @@ Outcome explain(Invocation& in) {
                     .json = slot_item(book->state, *id),
                     .text = {},
                     .ledger_size = book->state.size};
-  const std::string now = verdict(book->state, slot);
+  std::string now = verdict(book->state, slot);
+  if (const RunState* run = book->state.find(slot.run);
+      run != nullptr && slot.phase == SlotPhase::planned && planning(*run))
+    now += fmt::format(" Run {} has planned {} of {} partitions, and begins when it has all.",
+                       slot.run, run->slots.size(), run->partitions);
   document.text = printable(now) + "\n\n";
   document.json["verdict"] = now;
   document.json["story"] = Json::array();

@@ -134,7 +134,8 @@ Outcome show_plan(Invocation& in, std::shared_ptr<const Pipeline> pipeline, cons
                           .partition = offer.key,
                           .inputs = {},
                           .late = late_policy(*pipeline),
-                          .force = wish.force};
+                          .force = wish.force,
+                          .appends = pipeline->sink.mode == LoadMode::append};
     if (slot != nullptr && slot->attempt > 0) {
       const auto overlay = overlay_of(book->with(*payloads), *slot_id);
       if (!overlay) return std::unexpected(problem_of(overlay.error()));

@@ -137,7 +137,11 @@ Outcome runs_list(Invocation& in) {
                   {.key = "state",
                    .title = "STATE",
                    .right = false,
-                   .show = {},
+                   .show =
+                       [](const Json& item) {
+                         return item["planning"] == true ? std::string("planning")
+                                                         : item["state"].get<std::string>();
+                       },
                    .style =
                        [](const Json& item) {
                          return phase_style(item["state"].get<std::string>());
@@ -203,6 +207,11 @@ Outcome runs_show(Invocation& in) {
   text += fmt::format("  {}  by {}  started {}{}\n", uuid_text(run.uuid), printable(run.requester),
                       in.output.time(run.started_at),
                       run.open ? "" : "  took " + spell_seconds(run.finished_at - run.started_at));
+  if (planning(run))
+    text += fmt::format(
+        "  {} of {} partitions planned so far; nothing is attempted before the rest is\n"
+        "  next  daybook run PIPELINE plans the rest and goes on\n",
+        run.slots.size(), run.partitions);
   if (!run.circuit.empty())
     text += fmt::format("  circuit open: too many failures of {}\n", printable(run.circuit));
   document.json["slots"] = Json::array();

@@ -85,6 +85,8 @@ Json run_item(const State& state, RunId id) {
           {"run_kind", word(run.kind)},
           {"state", word_of_state},
           {"partitions", run.slots.size()},
+          {"taken_on", run.partitions == 0 ? Json() : Json(run.partitions)},
+          {"planning", planning(run)},
           {"skipped", run.skipped},
           {"rows", rows},
           {"quarantined", quarantined},

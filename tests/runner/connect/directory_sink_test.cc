@@ -64,7 +64,7 @@ TEST_F(DirectorySinkTest, EvidenceNamesTheFilesReadersSee) {
 TEST_F(DirectorySinkTest, CurrentFilesAreThoseThatStand) {
   load(sink_->plan(day, 1, rows(1, 10, "a"), 1));
   load(sink_->plan(day, 2, rows(1, 4, "b"), 2));
-  auto files = sink_->open()->current_files("things", day);
+  auto files = sink_->open()->current_files("things", day, {});
   ASSERT_TRUE(files);
   std::string text;
   for (const fs::path& file : *files) {
@@ -73,7 +73,7 @@ TEST_F(DirectorySinkTest, CurrentFilesAreThoseThatStand) {
     text.append(std::istreambuf_iterator<char>(in), {});
   }
   EXPECT_EQ(text, "1\tb-1\n2\tb-2\n3\tb-3\n4\tb-4\n");
-  EXPECT_THAT(*sink_->open()->current_files("things", "other"), IsEmpty());
+  EXPECT_THAT(*sink_->open()->current_files("things", "other", {}), IsEmpty());
 }
 
 TEST_F(DirectorySinkTest, MergeIsRefusedWhenItWasStagedOverAnotherGeneration) {
@@ -98,7 +98,8 @@ TEST_F(DirectorySinkTest, TidyKeepsTheNewestSupersededGenerationsAndNoLeftovers)
   const fs::path uncommitted = root() / ".daybook" / slot_name(day) / "6-0123456789abcdef";
   fs::create_directories(uncommitted);
   std::ofstream(uncommitted / "part-0") << "x";
-  for (int twice = 0; twice < 2; ++twice) ASSERT_TRUE(sink_->open()->tidy(day, 6));
+  for (int twice = 0; twice < 2; ++twice)
+    ASSERT_TRUE(sink_->open()->tidy(sink_->plan(day, 1, {}, 6)));
   EXPECT_FALSE(fs::exists(leftover));
   EXPECT_TRUE(fs::exists(alive));
   EXPECT_FALSE(fs::exists(uncommitted));

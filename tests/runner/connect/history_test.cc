@@ -26,6 +26,19 @@ TEST(History, ReplaceLeavesTheNewestGenerationAndAppendAddsOne) {
   EXPECT_THAT(stand({load(1), load(2, LoadMode::append), load(3)}), ElementsAre(3));
 }
 
+TEST(History, ALostGenerationStandsNoMoreEvenWhenWhatCameInsteadIsTakenBack) {
+  MarkedGeneration instead = load(3, LoadMode::append);
+  instead.lost = {1};
+  EXPECT_THAT(stand({load(1, LoadMode::append), load(2, LoadMode::append), instead}),
+              ElementsAre(2, 3));
+  instead.taken_back = TakenBack{restore_previous, {}};
+  EXPECT_THAT(stand({load(1, LoadMode::append), load(2, LoadMode::append), instead}),
+              ElementsAre(2));
+  MarkedGeneration replacing = load(2);
+  replacing.lost = {1};
+  EXPECT_EQ(standing_before(std::vector{load(1), replacing}, 2), 0U);
+}
+
 TEST(History, RestoringMakesAGenerationAsIfItHadNeverBeen) {
   EXPECT_THAT(stand({load(1), undone(2, restore_previous)}), ElementsAre(1));
   EXPECT_THAT(stand({load(1), load(2), undone(3, restore_previous)}), ElementsAre(2));

@@ -76,6 +76,70 @@ TEST(PostgresSink, RefusesAServerWithoutFsync) {
   EXPECT_EQ(refused.error().code, "fsync");
 }
 
+TEST(PostgresSink, TidyingRemovesRetiredRowsOfSupersededLoads) {
+  const auto sink = SinkUnderTest::postgres();
+  sink->prepare();
+  const std::string table = std::get<PostgresSink>(sink->pipeline().sink.to).table;
+  const std::string twin = fmt::format("daybook.\"retired:{}\"", table);
+  EntryIndex fence = 0;
+  LoadPlan last;
+  for (Generation generation = 1; generation <= 6; ++generation) {
+    last = sink->plan(day, generation, rows(1, 100, "a"), ++fence);
+    ASSERT_TRUE(sink->open()->load(last));
+    last.fence = ++fence;
+    ASSERT_TRUE(sink->open()->tidy(last));
+  }
+  EXPECT_THAT(query("SELECT count(*) FROM " + twin), ElementsAre("200"));
+}
+
+// Which cluster it is is remembered from load to load, across processes.
+TEST(PostgresSink, RefusesAnotherClusterThanTheOneItLoadedInto) {
+  auto other = PostgresCluster::create();
+  ASSERT_TRUE(other) << other.error().detail;
+  const auto here = SinkUnderTest::postgres();
+  here->prepare();
+  const LoadPlan plan = here->plan(day, 1, rows(1, 3, "a"), 1);
+  auto loaded = here->open()->load(plan);
+  ASSERT_TRUE(loaded);
+  const std::size_t at = loaded->evidence.rfind("system ");
+  ASSERT_NE(at, std::string::npos);
+  const SinkMemory memory{.cluster = loaded->evidence.substr(at + 7), .load_id = plan.load_id};
+
+  Pipeline elsewhere = here->pipeline();
+  std::get<PostgresSink>(elsewhere.sink.to).connection = (*other)->conninfo();
+  auto there = open_sink(elsewhere, memory);
+  ASSERT_TRUE(there);
+  auto refused = (*there)->prepare(test_columns(), LoadMode::replace, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "conflict");
+  EXPECT_THAT(refused.error().detail, HasSubstr(memory.cluster));
+  EXPECT_FALSE((*there)->settle(plan));
+  EXPECT_FALSE((*there)->inventory(false));
+
+  // One that brought the markers along is the same target, wherever it runs now.
+  auto home = open_sink(here->pipeline(), {.cluster = "1", .load_id = plan.load_id});
+  ASSERT_TRUE(home);
+  EXPECT_TRUE((*home)->prepare(test_columns(), LoadMode::replace, {}));
+}
+
+TEST(PostgresSink, GivesAStatementNoMoreTimeThanTheDefinition) {
+  const auto under_test = SinkUnderTest::postgres();
+  under_test->prepare();
+  Pipeline hasty = under_test->pipeline();
+  hasty.retry.timeout = std::chrono::milliseconds(300);
+  const std::string table = std::get<PostgresSink>(hasty.sink.to).table;
+  query(
+      fmt::format("CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+                  "PERFORM pg_sleep(5); RETURN NEW; END $$; CREATE TRIGGER slow BEFORE INSERT ON "
+                  "{} FOR EACH STATEMENT EXECUTE FUNCTION public.slow()",
+                  table));
+  auto sink = open_sink(hasty);
+  ASSERT_TRUE(sink);
+  auto late = (*sink)->load(under_test->plan(day, 1, rows(1, 3, "a"), 1));
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, "sqlstate.57014");
+}
+
 TEST(PostgresSink, QuotesHostileNames) {
   query("CREATE TABLE public.victim (id int)");
   ASSERT_TRUE(prepare(R"(public.x"; DROP TABLE victim;--)"));

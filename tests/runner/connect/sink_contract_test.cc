@@ -130,6 +130,79 @@ TEST_P(SinkContract, AppendAddsToWhatIsThere) {
   expect_sound();
 }
 
+// The book calls the first load lost: whatever is left of it goes out of sight with the load that
+// comes in its place, and never comes back.
+TEST_P(SinkContract, AppendTakesWhatIsLeftOfALostLoadOutOfSight) {
+  for (const Harm harm : {Harm::change, Harm::remove}) {
+    SCOPED_TRACE(static_cast<int>(harm));
+    sink_ = GetParam() == "directory" ? SinkUnderTest::directory() : SinkUnderTest::postgres();
+    sink_->prepare(LoadMode::append);
+    const LoadPlan first = sink_->plan(day, 1, rows(1, 6, "a"), 5, LoadMode::append);
+    const LoadPlan second = sink_->plan(day, 2, rows(7, 9, "b"), 6, LoadMode::append);
+    load(first);
+    load(second);
+    sink_->harm(first, harm);
+    LoadPlan again = sink_->plan(day, 3, rows(1, 6, "a"), 7, LoadMode::append);
+    again.lost = {{first.generation, first.load_id}};
+    load(again);
+    Rows whole = rows(1, 6, "a");
+    for (const std::string& row : rows(7, 9, "b")) whole.push_back(row);
+    EXPECT_THAT(sink_->visible(), testing::UnorderedElementsAreArray(whole));
+    expect_sound();
+    ASSERT_TRUE(sink_->open()->compensate(sink_->compensation(again, nullptr, 8)));
+    EXPECT_THAT(sink_->visible(), ElementsAreArray(rows(7, 9, "b")));
+    expect_sound();
+  }
+}
+
+TEST_P(SinkContract, ReplaceDoesNotBringALostLoadBack) {
+  sink_->prepare();
+  const LoadPlan first = sink_->plan(day, 1, rows(1, 6, "a"), 5);
+  load(first);
+  sink_->harm(first, Harm::remove);
+  LoadPlan again = sink_->plan(day, 2, rows(1, 6, "a"), 6);
+  again.lost = {{first.generation, first.load_id}};
+  load(again);
+  EXPECT_THAT(sink_->visible(), ElementsAreArray(rows(1, 6, "a")));
+  auto undone = sink_->open()->compensate(sink_->compensation(again, nullptr, 7));
+  ASSERT_TRUE(undone) << undone.error().detail;
+  EXPECT_EQ(undone->rows_restored, 0U);
+  EXPECT_THAT(sink_->visible(), IsEmpty());
+  expect_sound();
+}
+
+TEST_P(SinkContract, TidyingKeepsWhatTheNewestCompensationsRestore) {
+  sink_->prepare();
+  std::vector<LoadPlan> loads;
+  EntryIndex fence = 0;
+  for (Generation generation = 1; generation <= 5; ++generation) {
+    const int base = static_cast<int>(generation) * 10;
+    loads.push_back(sink_->plan(day, generation, rows(base, base + 3, "a"), ++fence));
+    load(loads.back());
+  }
+  for (int twice = 0; twice < 2; ++twice) {
+    LoadPlan last = loads.back();
+    last.fence = ++fence;
+    auto tidied = sink_->open()->tidy(last);
+    ASSERT_TRUE(tidied) << tidied.error().detail;
+  }
+  expect_sound();
+  for (std::size_t at : {4U, 3U}) {
+    auto back = sink_->open()->compensate(sink_->compensation(loads[at], &loads[at - 1], ++fence));
+    ASSERT_TRUE(back) << back.error().detail;
+    EXPECT_EQ(back->rows_restored, 4U);
+  }
+  EXPECT_THAT(sink_->visible(), ElementsAreArray(rows(30, 33, "a")));
+  auto gone = sink_->open()->compensate(sink_->compensation(loads[2], &loads[1], ++fence));
+  ASSERT_FALSE(gone);
+  EXPECT_EQ(gone.error().code, "conflict");
+  EXPECT_THAT(sink_->visible(), ElementsAreArray(rows(30, 33, "a")));
+  // A zombie tidies nothing.
+  LoadPlan zombie = loads.back();
+  zombie.fence = 1;
+  EXPECT_EQ(sink_->open()->tidy(zombie).error().code, "fenced");
+}
+
 TEST_P(SinkContract, RefusesAnotherLoadOfAGenerationThatIsTaken) {
   sink_->prepare();
   load(sink_->plan(day, 2, rows(1, 10, "a"), 5));
@@ -310,7 +383,7 @@ TEST_P(SinkContract, HoldsEveryLoadOnceWhereverTheProcessDied) {
     ASSERT_TRUE(back) << point << ": " << back.error().detail;
     EXPECT_EQ(back->rows_restored, old_rows.size());
     EXPECT_THAT(mine(), ElementsAreArray(old_rows)) << point;
-    ASSERT_TRUE(sink_->open()->tidy(partition, fence));
+    ASSERT_TRUE(sink_->open()->tidy(sink_->plan(partition, 1, {}, ++fence)));
   }
   EXPECT_THAT(never_reached, IsEmpty()) << "crash points no protocol passed";
   expect_sound();

@@ -92,7 +92,7 @@ TEST_P(SinkKill, NeitherLosesNorDoublesALoad) {
       break;
     }
     if (generation % 10 == 0) expect_once(generation);
-    ASSERT_TRUE(sink_->open()->tidy(day, fence));
+    ASSERT_TRUE(sink_->open()->tidy(sink_->plan(day, 1, {}, fence)));
   }
   expect_once(generation);
   std::cout << GetParam() << ": " << generation << " loads, " << attempts << " attempts, " << kills
