@@ -6,6 +6,7 @@
 #include "ledger/codec/event_codec.h"
 #include "ledger/file_system.h"
 #include "replay/fold.h"
+#include "replay/state_bytes.h"
 
 namespace daybook {
 
@@ -84,6 +85,11 @@ std::expected<ReadBook, Problem> read_book(Invocation& in) {
   }
   auto state = fold(**ledger, size);
   if (!state) return std::unexpected(problem_of(state.error()));
+  if (in.arguments.has("as-of")) {
+    in.output.stands_at({.entries = size,
+                         .recorded_at = size == 0 ? "" : iso_time(state->now),
+                         .state_root = hex(state_root(*state))});
+  }
   return ReadBook{*paths, *config, std::move(*ledger), std::move(*state)};
 }
 

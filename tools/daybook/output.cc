@@ -220,6 +220,22 @@ std::string Output::table(const Listing& listing) {
   return out;
 }
 
+void Output::tell_moment(Json& json) const {
+  if (!as_of_) return;
+  json["asOf"] = {{"entries", as_of_->entries},
+                  {"recordedAt", as_of_->recorded_at.empty() ? Json() : Json(as_of_->recorded_at)},
+                  {"stateRoot", as_of_->state_root}};
+}
+
+void Output::say_moment() {
+  if (!as_of_ || format_ == Format::json || format_ == Format::jsonl) return;
+  std::string line = as_of_->entries == 0 ? std::string("as of the empty book")
+                                          : fmt::format("as of entry {}, {}", as_of_->entries - 1,
+                                                        as_of_->recorded_at);
+  say(fmt::format("{}\nstate  sha256:{}", line, as_of_->state_root));
+  as_of_.reset();
+}
+
 std::expected<void, Problem> Output::print(const Listing& given) {
   Listing listing = given;
   if (!fields_.empty()) {
@@ -254,6 +270,7 @@ std::expected<void, Problem> Output::print(const Listing& given) {
       out["more"] = listing.more;
       if (listing.ledger_size) out["ledgerSeq"] = *listing.ledger_size;
       if (!listing.state_root.empty()) out["stateRoot"] = listing.state_root;
+      tell_moment(out);
       raw(dump(out, true) + "\n");
       break;
     }
@@ -263,6 +280,7 @@ std::expected<void, Problem> Output::print(const Listing& given) {
           {"kind", listing.kind}, {"items", listing.items.size()}, {"more", listing.more}};
       if (listing.ledger_size) summary["ledgerSeq"] = *listing.ledger_size;
       if (!listing.state_root.empty()) summary["stateRoot"] = listing.state_root;
+      tell_moment(summary);
       stream("summary", summary);
       break;
     }
@@ -312,6 +330,7 @@ std::expected<void, Problem> Output::print(const Document& document) {
     }
   }
   if (document.ledger_size) out["ledgerSeq"] = *document.ledger_size;
+  tell_moment(out);
   switch (format_) {
     case Format::json: raw(dump(out, true) + "\n"); break;
     case Format::jsonl: stream("summary", out); break;
@@ -365,6 +384,7 @@ void Output::say(std::string_view text) {
 }
 
 std::expected<void, Problem> Output::finish() {
+  say_moment();
   if (!failed_ && std::fflush(stdout) != 0) {
     failed_ = true;
     error_ = errno;

@@ -47,6 +47,13 @@ struct Document {
   std::optional<std::uint64_t> ledger_size = {};
 };
 
+// The moment of the book that answers are of: all that is needed to derive them again.
+struct AsOf {
+  std::uint64_t entries = 0;  // folded; the last one is number entries - 1
+  std::string recorded_at;    // of the last one; empty where there is none
+  std::string state_root;     // of the state they fold to, hex
+};
+
 // Where a command's result and its talk go. Everything that is not the result is talk.
 class Output {
  public:
@@ -58,6 +65,8 @@ class Output {
     return format_ == Format::json || format_ == Format::jsonl || format_ == Format::csv;
   }
   bool quiet() const { return quiet_; }
+  // What is printed from here on is of this moment, and says so.
+  void stands_at(AsOf moment) { as_of_ = std::move(moment); }
   const Terminal& out() const { return out_; }
   const Terminal& err() const { return err_; }
   std::int64_t now() const { return now_; }
@@ -77,12 +86,15 @@ class Output {
 
  private:
   std::string table(const Listing& listing);
+  void tell_moment(Json& json) const;
+  void say_moment();
 
   Format format_ = Format::text;
   TimeForm time_ = TimeForm::iso;
   bool quiet_ = false, failed_ = false;
   int error_ = 0;
   std::vector<std::string> fields_;
+  std::optional<AsOf> as_of_;
   Terminal out_, err_;
   std::int64_t now_ = 0;
 };
