@@ -6,7 +6,7 @@
 
 #include "ledger/tile_tree.h"
 #include "ledger/tiles.h"
-#include "replay/leaf_batch.h"
+#include "replay/entry_batch.h"
 #include "replay/state_bytes.h"
 
 namespace daybook {
@@ -20,7 +20,7 @@ Result<TreeHead> recompute(const Ledger& ledger, const TreeHead& last, EntryInde
   auto tree = TileTree::rebuild(
       sealed, {}, [&](unsigned level, std::uint64_t index) { return ledger.tile(level, index); });
   if (!tree) return std::unexpected(tree.error());
-  LeafBatch batch;
+  EntryBatch batch;
   std::optional<Error> wrong;
   const auto compare = [&](unsigned level, std::uint64_t index, std::span<const Digest> tile) {
     const auto stored = ledger.tile(level, index);

@@ -38,9 +38,30 @@ Result<std::string> header(const Ledger& ledger, EntryIndex size) {
   return out;
 }
 
-std::optional<State> load(const Ledger& ledger, const std::string& key, EntryIndex size) {
+// The latest usable snapshot at or before `size`; the empty state where there is none.
+State nearest(const Ledger& ledger, EntryIndex size) {
+  const auto sizes = snapshot_sizes(ledger);
+  for (auto at = sizes.rbegin(); at != sizes.rend(); ++at) {
+    if (*at > size) continue;
+    if (auto state = load_snapshot(ledger, *at)) return std::move(*state);
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<EntryIndex> snapshot_sizes(const Ledger& ledger) {
+  std::vector<EntryIndex> sizes;
+  const auto keys = ledger.keys(prefix);
+  if (!keys) return sizes;
+  for (const std::string& key : *keys)
+    if (const auto size = size_of(key)) sizes.push_back(*size);
+  return sizes;
+}
+
+std::optional<State> load_snapshot(const Ledger& ledger, EntryIndex size) {
   const auto expected = header(ledger, size);
-  const auto stored = ledger.get(key);
+  const auto stored = ledger.get(key_of(size));
   if (!expected || !stored || !stored->starts_with(*expected)) return std::nullopt;
   const auto rest = bytes_of(*stored).subspan(expected->size());
   if (rest.size() < sizeof(Digest)) return std::nullopt;
@@ -51,20 +72,6 @@ std::optional<State> load(const Ledger& ledger, const std::string& key, EntryInd
   if (!state || state->size != size) return std::nullopt;
   return std::move(*state);
 }
-
-// The latest usable snapshot at or before `size`; the empty state where there is none.
-State nearest(const Ledger& ledger, EntryIndex size) {
-  auto keys = ledger.keys(prefix);
-  if (!keys) return {};
-  for (auto key = keys->rbegin(); key != keys->rend(); ++key) {
-    const auto at = size_of(*key);
-    if (!at || *at > size) continue;
-    if (auto state = load(ledger, *key, *at)) return std::move(*state);
-  }
-  return {};
-}
-
-}  // namespace
 
 Result<void> fold_on(State& state, const Ledger& ledger, EntryIndex size) {
   const EntryIndex head = ledger.head().size;

@@ -6,6 +6,9 @@
 // another version of State is passed over, and the fold begins earlier. Auditors fold without them.
 #pragma once
 
+#include <optional>
+#include <vector>
+
 #include "ledger/error.h"
 #include "ledger/ledger.h"
 #include "statemachine/state.h"
@@ -28,5 +31,10 @@ Result<EntryIndex> size_as_of(const Ledger& ledger, Timestamp time);
 // Keeps `state` as a snapshot; it must be the fold of the first state.size entries of this ledger.
 // Of older snapshots the last few are kept.
 Result<void> save_snapshot(Ledger& ledger, const State& state);
+
+// The snapshots that are kept, in rising order, and one of them: nothing where it is damaged, of
+// another history or of another version of State.
+std::vector<EntryIndex> snapshot_sizes(const Ledger& ledger);
+std::optional<State> load_snapshot(const Ledger& ledger, EntryIndex size);
 
 }  // namespace daybook

@@ -10,7 +10,7 @@
 #include "ledger/tiles.h"
 #include "replay/checkpoint.h"
 #include "replay/fold.h"
-#include "replay/leaf_batch.h"
+#include "replay/entry_batch.h"
 #include "replay/state_bytes.h"
 #include "statemachine/apply.h"
 #include "statemachine/invariants.h"
@@ -236,7 +236,7 @@ class Verifier {
   BookReport report_;
   std::map<std::string, std::uint64_t> by_rule_;
   std::optional<Error> world_failed_;
-  LeafBatch batch_;
+  EntryBatch batch_;
   TileTree tree_;
   Entry entry_;
   State state_;

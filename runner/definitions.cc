@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ledger/payload_store.h"
+#include "runner/definition_files.h"
 
 namespace daybook {
 
@@ -18,6 +19,14 @@ std::string written_path(const Pipeline& pipeline, const Contract& contract) {
 }
 
 }  // namespace
+
+DefinitionFiles definition_files(const Pipeline& pipeline) {
+  DefinitionFiles files{
+      .pipeline_file = pipeline.file, .pipeline_text = pipeline.source_text, .contracts = {}};
+  for (const auto* contract : {&pipeline.contract, &pipeline.output})
+    if (*contract) files.contracts[written_path(pipeline, **contract)] = (*contract)->source;
+  return files;
+}
 
 std::string definition_payload(const Pipeline& pipeline) {
   nlohmann::ordered_json json;
@@ -65,8 +74,11 @@ Result<std::shared_ptr<const Pipeline>> DefinitionCache::get(DefinitionId id, Ma
     return pipeline;
   };
   if (const auto known = known_.find(id); known != known_.end()) return checked(known->second);
-  const auto text = book_.payloads.get(as_address(definition->files));
-  if (!text) return std::unexpected(text.error());
+  auto text = book_.payloads.get(as_address(definition->files));
+  if (!text) {
+    text.error().detail = fmt::format("definition {}: {}", id, text.error().detail);
+    return std::unexpected(std::move(text.error()));
+  }
   const auto json = nlohmann::json::parse(*text, nullptr, false);
   if (!json.is_object() || json.value("format", 0) != 1 || !json.contains("contracts") ||
       !json["contracts"].is_object())

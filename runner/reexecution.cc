@@ -29,7 +29,9 @@ std::unexpected<ReexecutionFailure> failed(Kind kind, std::string what, std::str
 }
 
 std::unexpected<ReexecutionFailure> failed(std::string what, const Error& error) {
-  const Kind kind = error.code == Error::Code::not_found ? Kind::missing : Kind::storage;
+  const Kind kind = error.code == Error::Code::not_found ? Kind::missing
+                    : error.code == Error::Code::corrupt ? Kind::changed
+                                                         : Kind::storage;
   return failed(kind, std::move(what), error.detail, error.hint);
 }
 

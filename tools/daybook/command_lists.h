@@ -14,6 +14,7 @@ std::vector<CommandSpec> of_approval();    // compensate approvals principals
 std::vector<CommandSpec> of_erasure();     // erase legal-hold
 std::vector<CommandSpec> of_ledger();      // ledger
 std::vector<CommandSpec> of_rows();        // trace prove
+std::vector<CommandSpec> of_history();     // diff bisect lineage impact replay
 std::vector<CommandSpec> of_reading();     // state log explain verify doctor completion …
 
 }  // namespace daybook::commands

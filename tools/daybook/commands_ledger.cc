@@ -26,6 +26,57 @@ std::vector<CommandSpec> of_ledger() {
        .examples = {{"daybook ledger prove 12 entry-12", "entry-12 and entry-12.tlog-proof"},
                     {"daybook ledger prove 12 entry-12 -o json", "for a program"}},
        .exits = {Exit::not_found, Exit::conflict, Exit::integrity}},
+      {.path = "ledger prove-completeness",
+       .summary = "prove that no partition of a range is missing",
+       .text =
+           "Writes DIR: claim.json, which says of each partition in the range whether it is "
+           "delivered, set aside, taken back, cancelled, open or missing, and book, an export "
+           "that proves it. daybook-verify folds the exported entries on any machine, makes the "
+           "claim again and compares it byte for byte.\n\n"
+           "Partitions are those the book knows, expected or seen. With --every day or month they "
+           "are those of the calendar too, so that one nobody ever expected is missing and not "
+           "passed over. Exit 1 where one is open or missing; the claim then says so.",
+       .arguments = {{.name = "PIPELINE", .help = "its name", .form = Form::name},
+                     {.name = "DIR", .help = "a new folder", .form = Form::path}},
+       .flags = {{.name = "from",
+                  .value = "KEY",
+                  .help = "the first partition (default: the first of all)",
+                  .form = Form::partition},
+                 {.name = "to",
+                  .value = "KEY",
+                  .help = "the last partition, included",
+                  .form = Form::partition},
+                 {.name = "every",
+                  .value = "UNIT",
+                  .help = "each day or month between them is to be there",
+                  .form = Form::choice,
+                  .choices = {"day", "month"}},
+                 {.name = "sink", .value = "SINK", .help = "where a pipeline wrote to several"}},
+       .examples = {{"daybook ledger prove-completeness runways proof --from 2026-01-01 "
+                     "--to 2026-01-31 --every day",
+                     "all of January"},
+                    {"daybook ledger prove-completeness runways proof -o json",
+                     "what the book knows of it, for a program"}},
+       .exits = {Exit::not_found, Exit::conflict, Exit::integrity}},
+      {.path = "ledger prove-conservation",
+       .summary = "prove that no row of a partition was lost",
+       .text =
+           "Writes FILE: for one loaded generation of a partition, that the rows received are "
+           "those accepted, quarantined, filtered and merged, with the entries that say so and "
+           "their proofs under the latest checkpoint. daybook-verify checks it offline; it shows "
+           "no row.",
+       .arguments = {{.name = "PARTITION", .help = "the partition", .form = Form::partition},
+                     {.name = "FILE", .help = "where to; not replaced", .form = Form::path}},
+       .flags =
+           {{.name = "pipeline", .value = "NAME", .help = "of this pipeline", .form = Form::name},
+            {.name = "generation",
+             .value = "N",
+             .help = "this one (default: what stands, else the last)",
+             .form = Form::number}},
+       .examples = {{"daybook ledger prove-conservation 2026-01-04 proof.json", "what stands"},
+                    {"daybook ledger prove-conservation 2026-01-04 proof.json --generation 1",
+                     "what was loaded first"}},
+       .exits = {Exit::not_found, Exit::conflict, Exit::integrity}},
       {.path = "ledger key",
        .summary = "print the key that verifies the book's signatures",
        .text = "One line, name+id+key. Who verifies the book must have it from somewhere else than "

@@ -80,8 +80,16 @@ Outcome legal_hold_release(Invocation&);
 Outcome trace(Invocation&);
 Outcome prove(Invocation&);
 
+Outcome diff(Invocation&);
+Outcome bisect(Invocation&);
+Outcome lineage(Invocation&);
+Outcome impact(Invocation&);
+Outcome replay(Invocation&);
+
 Outcome ledger_export(Invocation&);
 Outcome ledger_prove(Invocation&);
+Outcome ledger_prove_completeness(Invocation&);
+Outcome ledger_prove_conservation(Invocation&);
 Outcome ledger_key(Invocation&);
 
 Outcome state(Invocation&);

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "tools/daybook/scratch.h"
 #include "tools/daybook/terminal.h"
 #include "tools/daybook/whole_file.h"
 
@@ -18,26 +19,6 @@ extern char** environ;
 namespace daybook {
 
 namespace fs = std::filesystem;
-
-namespace {
-
-// A private folder that goes away again.
-struct Folder {
-  Folder() {
-    std::error_code error;
-    std::string name = (fs::temp_directory_path(error) / "daybook-sign-XXXXXX").string();
-    if (::mkdtemp(name.data()) != nullptr) path = name;
-  }
-  ~Folder() {
-    std::error_code ignored;
-    if (!path.empty()) fs::remove_all(path, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  fs::path path;
-};
-
-}  // namespace
 
 bool program_exists(const std::string& name) {
   const char* path = std::getenv("PATH");
@@ -57,11 +38,9 @@ std::expected<std::string, Problem> sign_with_ssh_key(const std::string& key,
         Problem{.exit = Exit::not_found,
                 .code = "DB-1004",
                 .message = fmt::format("{}: {}", printable(key), std::strerror(errno))});
-  const Folder folder;
-  if (folder.path.empty())
-    return std::unexpected(
-        Problem{.message = fmt::format("no temporary folder: {}", std::strerror(errno))});
-  const std::string file = (folder.path / "text").string();
+  const auto folder = ScratchFolder::make();
+  if (!folder) return std::unexpected(folder.error());
+  const std::string file = (folder->path() / "text").string();
   if (const auto written = new_file(file, text); !written) return std::unexpected(written.error());
   // Over SHA-256: then the digest in the book is enough to check the signature again, and an
   // auditor without the plan's text can.

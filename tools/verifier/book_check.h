@@ -29,6 +29,7 @@ class BookCheck {
   // After the last entry: is the state sound, and that of the book the checkpoint is of, signed
   // with the key it names? Tells `judgement`; before this, nothing is told.
   void finish(Judgement& judgement, std::string_view log_vkey);
+  const State& state() const { return state_; }
 
  private:
   void refuse(std::uint64_t index, std::string detail, Verdict kind = Verdict::tampered);

@@ -51,7 +51,7 @@ std::string Judgement::text() const {
   const Verdict said = verdict();
   std::string out;
   if (said == Verdict::good) {
-    out = subject == "row" || subject == "evidence" ? fmt::format("good  {}\n", printable(proven))
+    out = !proven.empty() ? fmt::format("good  {}\n", printable(proven))
           : subject == "proof"
               ? fmt::format("good  entry {} is one of the {} entries signed\n", index, head.size)
               : fmt::format("good  {} entries · {} files · every byte accounted for\n", head.size,
@@ -91,9 +91,9 @@ std::string Judgement::json() const {
               {"size", head.size},
               {"root", hex(head.root)},
               {"signed_by", signed_by}};
-  if (subject == "proof" || subject == "row") {
+  if (!proven.empty()) out["proven"] = proven;
+  if (subject == "proof" || subject == "row" || subject == "conservation") {
     out["index"] = index;
-    if (subject == "row") out["proven"] = proven;
   } else if (subject == "evidence") {
     out["about"] = proven;
     out["files"] = files;

@@ -29,7 +29,8 @@ class Judgement {
  public:
   static constexpr std::size_t faults_max = 20;
 
-  std::string subject;  // "export", "proof", "row" or "evidence"
+  // "export", "proof", "row", "evidence", "completeness" or "conservation"
+  std::string subject;
   std::string origin;   // as signed; empty until a signature was good
   TreeHead head;        // as signed
   std::vector<std::string> signed_by;
@@ -46,7 +47,7 @@ class Judgement {
 
   // Of a proof.
   std::uint64_t index = 0;
-  std::string proven;  // of a row: which one; of evidence: what it is about
+  std::string proven;  // of a row: which one; of evidence: what it is about; of a claim: what it says
 
   // Of evidence.
   std::uint64_t entries = 0;  // under the signed head; `signatures` and `files` count here, too

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "replay/stored_zip.h"
+#include "tools/verifier/claim.h"
 #include "tools/verifier/evidence_archive.h"
 #include "tools/verifier/export_directory.h"
 #include "tools/verifier/policy.h"
@@ -24,9 +25,12 @@ constexpr std::string_view usage =
     R"(daybook-verify DIR  --key VKEY | --key-file FILE  [options]
 daybook-verify proof.zip | evidence.zip  --key VKEY | --key-file FILE | --policy FILE  [options]
 daybook-verify proof FILE.tlog-proof --entry FILE  --key VKEY | --key-file FILE  [options]
+daybook-verify completeness DIR  --key VKEY | --key-file FILE  [options]
+daybook-verify conservation FILE  --key VKEY | --key-file FILE  [options]
 
-Verifies an exported book, the proof of one row, evidence, or the proof of one entry, offline.
-Writes nothing. A folder is a book, a file whose name ends in .zip the proof of a row or evidence.
+Verifies an exported book, the proof of one row, evidence, the proof of one entry, or a claim about
+partitions, offline. Writes nothing. A folder is a book, a file whose name ends in .zip the proof of a
+row or evidence.
 
   --key VKEY        the log's verifier key, name+id+base64
   --key-file FILE   the same, in a file (lines that begin with # are skipped)
@@ -39,12 +43,12 @@ Writes nothing. A folder is a book, a file whose name ends in .zip the proof of 
   -o text|json      how to say it (default text)
   --help, --version
 
-exit codes   0 good   1 tampered   2 unusable input   3 policy not met
+exit codes   0 good   1 tampered   2 unusable input   3 policy not met, or not complete
 )";
 
 struct Asked {
   std::string subject;  // directory, or proof file
-  bool proof = false;
+  bool proof = false, completeness = false, conservation = false;
   std::string entry_file;
   TrustPolicy policy;
   Entries entries = Entries::fold;
@@ -75,9 +79,12 @@ Result<Asked> read_arguments(std::span<char*> words) {
   std::optional<std::size_t> quorum;
   std::optional<TrustPolicy> from_file;
   std::optional<std::string> subject;
-  if (!words.empty() && std::string_view(words[0]) == "proof") {
-    asked.proof = true;
-    words = words.subspan(1);
+  if (!words.empty()) {
+    const std::string_view first = words[0];
+    asked.proof = first == "proof";
+    asked.completeness = first == "completeness";
+    asked.conservation = first == "conservation";
+    if (asked.proof || asked.completeness || asked.conservation) words = words.subspan(1);
   }
   for (std::size_t i = 0; i < words.size(); ++i) {
     const std::string word = words[i];
@@ -167,6 +174,15 @@ Judgement judge_archive(const Asked& asked) {
 }
 
 Judgement judge(const Asked& asked) {
+  if (asked.completeness) return verify_completeness(asked.subject, asked.policy);
+  if (asked.conservation) {
+    const auto claim = read_named_file(asked.subject, claim_bytes_max);
+    if (claim) return verify_conservation(*claim, asked.policy);
+    Judgement judgement;
+    judgement.subject = "conservation";
+    judgement.found({Verdict::unusable, no_index, "", claim.error().detail});
+    return judgement;
+  }
   if (!asked.proof && asked.subject.ends_with(".zip")) return judge_archive(asked);
   if (!asked.proof) return verify_export(asked.subject, asked.policy, asked.entries);
   const auto proof = read_named_file(asked.subject, 2'000'000);

@@ -52,6 +52,8 @@ class ExportCheck {
     check_names();
   }
 
+  const State& state() const { return book_.state(); }
+
  private:
   struct Difference {
     unsigned level;
@@ -254,7 +256,8 @@ class ExportCheck {
 
 }  // namespace
 
-Judgement verify_export(const std::string& path, const TrustPolicy& policy, Entries entries) {
+Judgement verify_export(const std::string& path, const TrustPolicy& policy, Entries entries,
+                        State* state) {
   Judgement judgement;
   judgement.subject = "export";
   const auto directory = ExportDirectory::open(path);
@@ -272,7 +275,9 @@ Judgement verify_export(const std::string& path, const TrustPolicy& policy, Entr
   }
   if (open_signed(*note, policy, "checkpoint", judgement)) {
     ++judgement.files;
-    ExportCheck(*directory, entries, judgement).run();
+    ExportCheck check(*directory, entries, judgement);
+    check.run();
+    if (state != nullptr) *state = check.state();
   }
   return judgement;
 }

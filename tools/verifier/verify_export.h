@@ -7,6 +7,7 @@
 
 #include <string>
 
+#include "statemachine/state.h"
 #include "tools/verifier/judgement.h"
 #include "tools/verifier/trust.h"
 
@@ -14,8 +15,9 @@ namespace daybook {
 
 enum class Entries : std::uint8_t { fold, opaque };
 
-// Total: any directory gives a judgement. Holds one bundle at a time (16.8 MB at most).
+// Total: any directory gives a judgement. Holds one bundle at a time (16.8 MB at most). `state`,
+// where given, receives what the entries fold to; it says nothing unless the judgement is good.
 Judgement verify_export(const std::string& directory, const TrustPolicy& policy,
-                        Entries entries = Entries::fold);
+                        Entries entries = Entries::fold, State* state = nullptr);
 
 }  // namespace daybook

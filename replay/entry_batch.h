@@ -9,7 +9,7 @@
 
 namespace daybook {
 
-class LeafBatch {
+class EntryBatch {
  public:
   // As many as make full lanes for the upper levels of the tree too.
   static constexpr std::size_t entries_max = 1'024;
