@@ -65,6 +65,9 @@ std::vector<std::string> state_difference(const State& a, const State& b) {
   compare(out, "checkpoint", a.checkpoint, b.checkpoint);
   compare(out, "checkpoints", a.checkpoints, b.checkpoints);
   compare(out, "refusals", a.refusals, b.refusals);
+  compare_items(out, "erasures", a.erasures, b.erasures);
+  compare(out, "erased", a.erased, b.erased);
+  compare_items(out, "legal_holds", a.legal_holds, b.legal_holds);
   if (out.empty() && !(a == b)) out.emplace_back("an index of the state");
   return out;
 }

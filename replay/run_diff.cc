@@ -225,6 +225,7 @@ std::string_view skip_name(SkipReason reason) {
     case SkipReason::set_aside: return "set aside";
     case SkipReason::waiting: return "waiting";
     case SkipReason::compensated: return "taken back";
+    case SkipReason::appended: return "appended already";
   }
   return "?";
 }

@@ -295,6 +295,8 @@ class Walk {
         return CompletePlanning{.run = e.run};
       } else if constexpr (std::is_same_v<E, effect::FinishRun>) {
         return FinishRun{.run = e.run};
+      } else if constexpr (std::is_same_v<E, effect::ContinueErasure>) {
+        return FinishErasure{.erasure = e.erasure};
       } else {
         const CompensationState& c = *state_.find(e.compensation);
         if (!c.intended) return IntendCompensation{.compensation = e.compensation};

@@ -18,8 +18,8 @@ std::string_view word(RecordStatus status) {
   return "?";
 }
 
-std::expected<RecordRange, Problem> record_range(const State& state, const std::string& text) {
-  RecordRange out;
+std::expected<HeldRange, Problem> record_range(const State& state, const std::string& text) {
+  HeldRange out;
   const std::size_t colon = text.find(':');
   const std::string name = text.substr(0, colon);
   const auto batch = batch_named(state, name);
@@ -71,7 +71,7 @@ std::expected<void, Problem> each_record(const BookView& book, const RecordWish&
       return std::pair{book.state.find(id)->slot, id};
     });
   } else {
-    for (const RecordRange& range : wish.ranges)
+    for (const HeldRange& range : wish.ranges)
       if (std::ranges::find(batches, range.batch) == batches.end()) batches.push_back(range.batch);
   }
   for (const BatchId batch : batches) {
@@ -84,7 +84,7 @@ std::expected<void, Problem> each_record(const BookView& book, const RecordWish&
     std::optional<Problem> trouble;
     bool ended = false;
     const auto pass = [&](const PassingRecord& record) -> Result<bool> {
-      if (!wish.ranges.empty() && std::ranges::none_of(wish.ranges, [&](const RecordRange& range) {
+      if (!wish.ranges.empty() && std::ranges::none_of(wish.ranges, [&](const HeldRange& range) {
             return range.holds(batch, record.position);
           }))
         return true;

@@ -12,18 +12,18 @@ namespace daybook {
 std::string_view word(RecordStatus status);
 
 // BATCH, BATCH:RECORD, BATCH:FIRST-LAST.
-struct RecordRange {
+struct HeldRange {
   BatchId batch{};
   std::uint32_t first = 0, last = 0xffff'ffff;
   bool holds(BatchId in, std::uint32_t position) const {
     return in == batch && position >= first && position <= last;
   }
 };
-std::expected<RecordRange, Problem> record_range(const State& state, const std::string& text);
+std::expected<HeldRange, Problem> record_range(const State& state, const std::string& text);
 
 // Which records a command is about.
 struct RecordWish {
-  std::vector<RecordRange> ranges;  // empty: all open batches
+  std::vector<HeldRange> ranges;  // empty: all open batches
   std::string pipeline, partition, rule;
   std::vector<RecordStatus> statuses;  // empty: any
 };

@@ -9,9 +9,10 @@ _daybook() {
   esac
   (( COMP_CWORD == 1 )) && path=
   case $prev in
-    --anchor|--book|--file|--key|--keys-file|--signature|--subjects|--to) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --anchor|--book|--definition|--file|--key|--keys-file|--signature|--subjects|--to|--with|--with-contract) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --color) COMPREPLY=($(compgen -W 'auto always never' -- "$cur")); return ;;
     --error-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
+    --every) COMPREPLY=($(compgen -W 'day month' -- "$cur")); return ;;
     --only) COMPREPLY=($(compgen -W 'quarantine inputs' -- "$cur")); return ;;
     --output) COMPREPLY=($(compgen -W 'text wide json jsonl csv' -- "$cur")); return ;;
     --state) COMPREPLY=($(compgen -W 'open succeeded failed held cancelled' -- "$cur")); return ;;
@@ -20,7 +21,7 @@ _daybook() {
     -o) COMPREPLY=($(compgen -W 'text wide json jsonl csv' -- "$cur")); return ;;
   esac
   case $path in
-    '') words='quickstart init check plan run rerun runs pause resume cancel reconcile hold quarantine compensate approvals principals erase legal-hold ledger trace prove state log explain sql evidence verify doctor completion help version' ;;
+    '') words='quickstart init check plan run rerun runs pause resume cancel reconcile hold quarantine compensate approvals principals erase legal-hold diff bisect replay lineage impact ledger trace prove state log explain sql evidence verify doctor completion help version' ;;
     'runs') words='list show' ;;
     'hold') words='list load discard' ;;
     'quarantine') words='list groups show amend release discard export import partitions release-partition' ;;
@@ -29,7 +30,7 @@ _daybook() {
     'principals') words='add revoke list' ;;
     'erase') words='plan propose list show start withdraw' ;;
     'legal-hold') words='add list release' ;;
-    'ledger') words='export prove key' ;;
+    'ledger') words='export prove prove-completeness prove-conservation key' ;;
     'quickstart') words='--rows --no-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
     'init') words='--anchor --book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
     'check') words='--strict --book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
@@ -78,8 +79,15 @@ _daybook() {
     'legal-hold add') words='--run --partition --pipeline --reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'legal-hold list') words='--all --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'legal-hold release') words='--reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'diff') words='--partition --key --limit --no-rows --exit-code --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'bisect') words='--book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
+    'replay') words='--partition --with --with-contract --key --limit --exit-code --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'lineage') words='--definition --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'impact') words='--definition --limit --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'ledger export') words='--book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
     'ledger prove') words='--book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
+    'ledger prove-completeness') words='--from --to --every --sink --book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
+    'ledger prove-conservation') words='--pipeline --generation --book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
     'ledger key') words='--book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'trace') words='--partition --generation --history --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'prove') words='--partition --generation --to --without-source --keys-file --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;

@@ -18,6 +18,11 @@ complete -c daybook -n __fish_use_subcommand -a approvals -d 'what waits for a s
 complete -c daybook -n __fish_use_subcommand -a principals -d 'who may sign'
 complete -c daybook -n __fish_use_subcommand -a erase -d 'make what the book keeps of records and inputs unreadable'
 complete -c daybook -n __fish_use_subcommand -a legal-hold -d 'what may not be erased'
+complete -c daybook -n __fish_use_subcommand -a diff -d 'what differs between two runs'
+complete -c daybook -n __fish_use_subcommand -a bisect -d 'the first entry at which two books part, or one departs from itself'
+complete -c daybook -n __fish_use_subcommand -a replay -d 'do a run again in a sandbox, as it was or as it might have been'
+complete -c daybook -n __fish_use_subcommand -a lineage -d 'where a column comes from'
+complete -c daybook -n __fish_use_subcommand -a impact -d 'what a column, a file or a run reaches'
 complete -c daybook -n __fish_use_subcommand -a ledger -d 'the book for those who check it elsewhere'
 complete -c daybook -n __fish_use_subcommand -a trace -d 'tell the story of one row'
 complete -c daybook -n __fish_use_subcommand -a prove -d 'write a proof of one row that others check offline'
@@ -71,6 +76,8 @@ complete -c daybook -n '__fish_seen_subcommand_from legal-hold' -a list -d 'what
 complete -c daybook -n '__fish_seen_subcommand_from legal-hold' -a release -d 'end a hold'
 complete -c daybook -n '__fish_seen_subcommand_from ledger' -a export -d 'write the book as files that others verify'
 complete -c daybook -n '__fish_seen_subcommand_from ledger' -a prove -d 'write one entry and the proof that it is in the book'
+complete -c daybook -n '__fish_seen_subcommand_from ledger' -a prove-completeness -d 'prove that no partition of a range is missing'
+complete -c daybook -n '__fish_seen_subcommand_from ledger' -a prove-conservation -d 'prove that no row of a partition was lost'
 complete -c daybook -n '__fish_seen_subcommand_from ledger' -a key -d 'print the key that verifies the book'\''s signatures'
 complete -c daybook -l book -d 'the book: its .daybook folder, or the project that holds it' -r -F
 complete -c daybook -l output -s o -d 'form of the result: text, wide (text, never cut), json, jsonl or csv' -x
@@ -192,7 +199,7 @@ complete -c daybook -n '__fish_seen_subcommand_from approvals; and __fish_seen_s
 complete -c daybook -n '__fish_seen_subcommand_from approvals; and __fish_seen_subcommand_from reject' -l as -d 'the enrolled name that signs (default: the local user); the signature proves it' -x
 complete -c daybook -n '__fish_seen_subcommand_from approvals; and __fish_seen_subcommand_from reject' -l dry-run -d 'say what would be done, and do nothing'
 complete -c daybook -n '__fish_seen_subcommand_from principals; and __fish_seen_subcommand_from add' -l key -d 'the OpenSSH public key' -r -F
-complete -c daybook -n '__fish_seen_subcommand_from principals; and __fish_seen_subcommand_from add' -l role -d 'may be given several times' -x
+complete -c daybook -n '__fish_seen_subcommand_from principals; and __fish_seen_subcommand_from add' -l role -d 'admin, operator, steward, approver or reader; may be given several times' -x
 complete -c daybook -n '__fish_seen_subcommand_from principals; and __fish_seen_subcommand_from add' -l dry-run -d 'say what would be done, and do nothing'
 complete -c daybook -n '__fish_seen_subcommand_from principals; and __fish_seen_subcommand_from revoke' -l reason -d 'why; kept in the book' -x
 complete -c daybook -n '__fish_seen_subcommand_from principals; and __fish_seen_subcommand_from revoke' -l dry-run -d 'say what would be done, and do nothing'
@@ -228,6 +235,30 @@ complete -c daybook -n '__fish_seen_subcommand_from legal-hold; and __fish_seen_
 complete -c daybook -n '__fish_seen_subcommand_from legal-hold; and __fish_seen_subcommand_from list' -l as-of -d 'the book as it was after this many entries, or at this time' -x
 complete -c daybook -n '__fish_seen_subcommand_from legal-hold; and __fish_seen_subcommand_from release' -l reason -d 'why; kept in the book' -x
 complete -c daybook -n '__fish_seen_subcommand_from legal-hold; and __fish_seen_subcommand_from release' -l dry-run -d 'say what would be done, and do nothing'
+complete -c daybook -n '__fish_seen_subcommand_from diff' -l partition -d 'only this partition' -x
+complete -c daybook -n '__fish_seen_subcommand_from diff' -l key -d 'match rows by this column; may be repeated' -x
+complete -c daybook -n '__fish_seen_subcommand_from diff' -l limit -d 'at most so many rows of each kind a partition (default 10)' -x
+complete -c daybook -n '__fish_seen_subcommand_from diff' -l no-rows -d 'leave the rows out'
+complete -c daybook -n '__fish_seen_subcommand_from diff' -l exit-code -d 'exit 11 where there is a difference'
+complete -c daybook -n '__fish_seen_subcommand_from diff' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from replay' -l partition -d 'only this partition' -x
+complete -c daybook -n '__fish_seen_subcommand_from replay' -l with -d 'under this pipeline file' -r -F
+complete -c daybook -n '__fish_seen_subcommand_from replay' -l with-contract -d 'with this contract in place of the one of its id or name; may be repeated' -r -F
+complete -c daybook -n '__fish_seen_subcommand_from replay' -l key -d 'match rows by this column; may be repeated' -x
+complete -c daybook -n '__fish_seen_subcommand_from replay' -l limit -d 'at most so many records and rows of each kind a partition (default 10)' -x
+complete -c daybook -n '__fish_seen_subcommand_from replay' -l exit-code -d 'exit 11 where other decisions would have been made'
+complete -c daybook -n '__fish_seen_subcommand_from replay' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from lineage' -l definition -d 'this pipeline file instead of the book'\''s; may be repeated' -r -F
+complete -c daybook -n '__fish_seen_subcommand_from lineage' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from impact' -l definition -d 'this pipeline file instead of the book'\''s; may be repeated' -r -F
+complete -c daybook -n '__fish_seen_subcommand_from impact' -l limit -d 'at most so many loads as text (default 50; 0: all)' -x
+complete -c daybook -n '__fish_seen_subcommand_from impact' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove-completeness' -l from -d 'the first partition (default: the first of all)' -x
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove-completeness' -l to -d 'the last partition, included' -x
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove-completeness' -l every -d 'each day or month between them is to be there' -x -a 'day month'
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove-completeness' -l sink -d 'where a pipeline wrote to several' -x
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove-conservation' -l pipeline -d 'of this pipeline' -x
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove-conservation' -l generation -d 'this one (default: what stands, else the last)' -x
 complete -c daybook -n '__fish_seen_subcommand_from trace' -l partition -d 'look in this partition alone; otherwise newest first until it is found' -x
 complete -c daybook -n '__fish_seen_subcommand_from trace' -l generation -d 'as this generation had it (default: the current one)' -x
 complete -c daybook -n '__fish_seen_subcommand_from trace' -l history -d 'every earlier generation of the partition, too'
