@@ -110,7 +110,8 @@ TEST_F(Bisect, NamesTheEntryWhoseBytesChanged) {
   damaged.flip(700, 3);
   const auto departure = first_departure(damaged);
   ASSERT_TRUE(departure && *departure);
-  EXPECT_EQ((*departure)->first.index, 700U);
+  EXPECT_EQ((*departure)->first.index, 700U)
+      << (*departure)->first.rule << ": " << (*departure)->first.detail;
   EXPECT_LE((*departure)->good, 700U);
 }
 

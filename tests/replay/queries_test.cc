@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "ledger/codec/event_codec.h"
 #include "ledger/memory_ledger.h"
 #include "replay/sentences.h"
 #include "tests/ledger/codec/random_entry.h"
@@ -172,10 +173,13 @@ TEST(Sentences, AreOneForAnyEvent) {
   book.run(3);
   for (int i = 0; i < 5'000; ++i) {
     const Entry entry = testing::random_entry(rng);
+    const std::vector<std::byte> bytes = encode(entry);
+    const bool given = std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size())
+                           .contains("{}");  // by the entry's own random text
     for (const State& state : {State{}, book.state}) {
       const std::string text = sentence(state, entry.event);
       ASSERT_TRUE(text.ends_with('.')) << text;
-      ASSERT_FALSE(text.contains("{}")) << text;
+      ASSERT_TRUE(given || !text.contains("{}")) << text;
     }
   }
 }

@@ -109,9 +109,6 @@ TEST_F(Steps, TextsThatGrowWithoutEndAreSetAside) {
   EXPECT_EQ(bad->at(0).violations,
             (std::vector<Violation>{{"step 18 derive", "name", "is a text longer than 1 MiB"}}));
   EXPECT_EQ(bad->at(0).bytes, "1,10,1,anvil,10.50,2024-01-01");
-  EXPECT_EQ(run(R"yaml(  - derive: {name: "lpad(name, 1048577, '-')"}
-  - select: [id])yaml"),
-            "id\n2\n");
 }
 
 TEST_F(Steps, DeriveSwapsColumnsAlsoWhereARowFails) {

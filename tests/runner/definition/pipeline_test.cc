@@ -398,7 +398,18 @@ TEST(Partitions, AFileThatCanNotBeReadIsNotPassedOverInSilence) {
   EXPECT_THAT(diagnostics.at(0).message, HasSubstr("feed/2024-01-02/in.csv can not be read"));
 }
 
-TEST(Partitions, AMissingLookupFileIsAFault) {
+TEST(Partitions, AMissingLookupFileOfAllPartitionsIsAFault) {
+  const Project project;
+  project.write("feed/2024-01-01/in.csv", "x\n");
+  const Read r = read(project, with("steps:\n  - lookup: {from: {csv: {path: \"c.csv\"}}, on: "
+                                    "{name: code}, take: [country]}\n"));
+  ASSERT_TRUE(r.pipeline) << r.all();
+  Diagnostics diagnostics;
+  EXPECT_FALSE(find_partitions(*r.pipeline, diagnostics));
+  EXPECT_EQ(diagnostics.at(0).code, code::missing_lookup.id);
+}
+
+TEST(Partitions, AMissingLookupFileOfOnePartitionIsFoundWhenItIsRead) {
   const Project project;
   project.write("feed/2024-01-01/in.csv", "x\n");
   const Read r =
@@ -406,10 +417,6 @@ TEST(Partitions, AMissingLookupFileIsAFault) {
                          "{name: code}, take: [country]}\n"));
   ASSERT_TRUE(r.pipeline) << r.all();
   Diagnostics diagnostics;
-  EXPECT_FALSE(find_partitions(*r.pipeline, diagnostics));
-  EXPECT_EQ(diagnostics.at(0).code, code::missing_lookup.id);
-  project.write("feed/2024-01-01/c.csv", "x\n");
-  diagnostics.clear();
   const auto inputs = find_partitions(*r.pipeline, diagnostics);
   ASSERT_TRUE(inputs);
   EXPECT_THAT(inputs->at(0).lookup_files.at(0), testing::EndsWith("feed/2024-01-01/c.csv"));
