@@ -423,8 +423,10 @@ asio::awaitable<RequestAnswer> handle(Keeper& keeper, Runner* runner, Actor acto
 asio::awaitable<RequestAnswer> handle_reading(BookView book, Executor& executor, Request request) {
   if (!request.arguments.is_object())
     co_return failed({Error::Code::invalid, "arguments are an object"});
-  if (request.verb == "reconcile")
-    co_return co_await reconciled(book, executor, nullptr, {}, std::move(request.arguments));
+  if (request.verb == "reconcile") {
+    const Actor nobody;  // named: g++ 12 destroys a braced temporary of a co_await twice
+    co_return co_await reconciled(book, executor, nullptr, nobody, std::move(request.arguments));
+  }
   if (request.verb != "compensation-plan")
     co_return failed(
         {Error::Code::not_found, fmt::format("\"{}\" does not only read", request.verb)});
