@@ -311,7 +311,8 @@ Result<void> create_ledger(const std::string& dir, const LedgerId& id,
   if (!anchor) return std::unexpected(anchor.error());
   // The lock file comes last: a directory with it is a book.
   if (const auto lock = files.lock(places.lock); !lock) return std::unexpected(lock.error());
-  return files.sync_dir(dir);
+  if (const auto synced = files.sync_dir(dir); !synced) return synced;
+  return files.sync_dir(parent_of(dir));  // else the whole book may be gone with the power
 }
 
 Result<std::unique_ptr<RocksdbLedger>> RocksdbLedger::open(const std::string& dir,

@@ -333,7 +333,7 @@ class Books(Base):
         self.assertIn(b"values were cut", forced.stderr)
 
     def test_no_table_is_wider_than_its_terminal_and_no_number_is_cut(self):
-        for words in (["quarantine", "list", "--limit", "3"], ["quarantine", "groups"], ["runs", "list"], ["log"], ["state"]):
+        for words in (["quarantine", "list", "--limit", "3"], ["quarantine", "groups"], ["runs", "list"], ["state"]):
             for width in (30, 60, 80, 200):
                 with self.subTest(words=words, width=width):
                     shown = self.here(GOOD, *words, env={"DAYBOOK_FORCE_TTY": str(width), "NO_COLOR": "1"}).stdout.decode()
