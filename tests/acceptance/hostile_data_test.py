@@ -9,7 +9,7 @@ import shutil
 import struct
 
 import small
-from harness import main
+from harness import files_below, main
 from small import FILE, loaded
 from hostile import HostileTest, UNREACHABLE
 
@@ -143,7 +143,8 @@ class SourceTest(HostileTest):
         done = self.bounded(project, "run", FILE, exits=1)
         for said in ('"tmp" in feed/tmp/orders.csv is not a date', '"2026-02-30"', '"old stuff"'):
             self.assertIn(said, done.out)
-        self.assertEqual(sorted(os.listdir(project.at("lake/orders"))), [".daybook", *small.DAYS])
+        self.assertEqual(sorted(os.listdir(project.at("lake/orders"))), [".daybook", ".stage", *small.DAYS])
+        self.assertEqual(files_below(project.at("lake/orders/.stage")), {})
         for folder in ("tmp", "2026-02-30", "old stuff"):
             shutil.rmtree(project.at("feed", folder))
         self.bounded(project, "run", FILE, exits=0)

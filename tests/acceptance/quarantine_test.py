@@ -161,8 +161,13 @@ class QuarantineTest(Acceptance):
         self.assertIn("1 of the 2 released records was set aside again", done.err)
         self.assertIn("not_three", done.err)
         self.assertEqual(loaded(self.book, DAY), sorted(GOOD + [AMENDED["below the minimum"]]))
-        waiting = self.records()["text for a number"]
+        row = BAD["text for a number"][0] + 1
+        waiting = next(item for item in self.book.items("quarantine", "list") if item["row"] == row)
         self.assertEqual(waiting["status"], "amended")
+        # What was judged this time is the amended text; the earlier batch keeps what the file said.
+        self.assertEqual(bytes_of(self.book.json("quarantine", "show", waiting["record"])),
+                         AMENDED["text for a number"].encode())
+        self.assertEqual(bytes_of(self.book.json("quarantine", "show", three)), BAD["text for a number"][1])
         self.assertIn(waiting["record"], done.err)
 
     def test_an_amendment_has_the_columns_of_its_file(self):

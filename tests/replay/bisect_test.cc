@@ -41,6 +41,13 @@ class Bisect : public ::testing::Test {
     entries[index].envelope.actor.principal += "x";
     fill(other, entries);
   }
+  // The book as it is, with the signed checkpoints it keeps.
+  void copy_to(MemoryLedger& target) const {
+    fill(target, book.entries);
+    const auto keys = ledger.keys("checkpoint/");
+    for (const std::string& key : *keys)
+      ASSERT_TRUE(target.put(key, bytes_of(*ledger.get(key))));
+  }
   SampleBook book;
   MemoryLedger ledger, other;
 };
@@ -106,7 +113,7 @@ TEST_F(Bisect, AGoodBookDepartsFromNothing) {
 
 TEST_F(Bisect, NamesTheEntryWhoseBytesChanged) {
   DamagedLedger damaged;
-  fill(damaged, book.entries);
+  copy_to(damaged);
   damaged.flip(700, 3);
   const auto departure = first_departure(damaged);
   ASSERT_TRUE(departure && *departure);

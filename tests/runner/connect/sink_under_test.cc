@@ -10,6 +10,8 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "runner/connect/visible.h"
+
 namespace daybook {
 namespace fs = std::filesystem;
 namespace {
@@ -56,7 +58,8 @@ class DirectoryUnderTest : public SinkUnderTest {
   }
   void harm(const LoadPlan& load, Harm harm) const override {
     const fs::path shown = root() / load.partition;
-    const fs::path first = *fs::directory_iterator(shown);
+    // Named, not just any: in append mode the folder holds other loads' files too.
+    const fs::path first = shown / visible_name(load.generation, load.load_id, 0, "parquet");
     switch (harm) {
       case Harm::change: {
         std::fstream file(first, std::ios::in | std::ios::out | std::ios::binary);

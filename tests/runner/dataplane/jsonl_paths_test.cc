@@ -1,6 +1,7 @@
 // Records of JSON as most writers make them are read by a quick path; all others by the parser.
 // Both must say the same of the same values: a blank after the brace is all that tells them apart.
 #include <random>
+#include <span>
 
 #include "tests/runner/dataplane/pipeline_for_tests.h"
 
@@ -154,12 +155,17 @@ Told told_of(const std::string& text) {
   if (!result) return told;
   expect_conserved(*result);
   told.rules = result->rules;
-  for (const QuarantinedRecord& record : p.quarantine(*result))
+  for (QuarantinedRecord& record : p.quarantine(*result)) {
+    // A sample of the record's bytes holds the blank: what it is a sample of is compared.
+    for (Violation& violation : record.violations)
+      if (violation.rule == "encoding" && violation.column.empty())
+        violation.message.resize(std::min(violation.message.find(':'), violation.message.size()));
     told.set_aside.emplace_back(record.row, record.violations);
+  }
   return told;
 }
 
-void expect_the_same(const std::vector<std::string>& records) {
+void expect_the_same(std::span<const std::string> records) {
   std::string quick, slow;
   for (const std::string& record : records) {
     quick += "{" + record + "}\n";
@@ -167,13 +173,15 @@ void expect_the_same(const std::vector<std::string>& records) {
   }
   const Told a = told_of(quick), b = told_of(slow);
   if (a == b) return;
-  for (const std::string& record : records) {  // the one it is about
-    const Told one = told_of("{" + record + "}\n"), other = told_of("{ " + record + "}\n");
-    EXPECT_EQ(one.rows, other.rows) << record;
-    EXPECT_EQ(one.set_aside, other.set_aside) << record;
+  const std::size_t half = records.size() / 2;
+  if (half > 0) {  // down to the record it is about
+    expect_the_same(records.first(half));
+    if (!::testing::Test::HasFailure()) expect_the_same(records.subspan(half));
+    if (::testing::Test::HasFailure()) return;
   }
-  EXPECT_EQ(a.rows, b.rows);
-  EXPECT_EQ(a.set_aside, b.set_aside);
+  EXPECT_EQ(a.rows, b.rows) << quick;
+  EXPECT_EQ(a.set_aside, b.set_aside) << quick;
+  EXPECT_EQ(a.rules, b.rules) << quick;
 }
 
 TEST(JsonlPaths, EveryValueInEveryColumnIsReadTheSameWay) {
