@@ -45,8 +45,7 @@ class Bisect : public ::testing::Test {
   void copy_to(MemoryLedger& target) const {
     fill(target, book.entries);
     const auto keys = ledger.keys("checkpoint/");
-    for (const std::string& key : *keys)
-      ASSERT_TRUE(target.put(key, bytes_of(*ledger.get(key))));
+    for (const std::string& key : *keys) ASSERT_TRUE(target.put(key, bytes_of(*ledger.get(key))));
   }
   SampleBook book;
   MemoryLedger ledger, other;
