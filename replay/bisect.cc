@@ -68,6 +68,8 @@ std::vector<std::string> state_difference(const State& a, const State& b) {
   compare_items(out, "erasures", a.erasures, b.erasures);
   compare(out, "erased", a.erased, b.erased);
   compare_items(out, "legal_holds", a.legal_holds, b.legal_holds);
+  compare(out, "witnesses", a.witnesses, b.witnesses);
+  compare_items(out, "log_keys", a.log_keys, b.log_keys);
   if (out.empty() && !(a == b)) out.emplace_back("an index of the state");
   return out;
 }

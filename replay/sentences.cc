@@ -398,6 +398,28 @@ struct Sentence {
                        hold == nullptr ? "" : " on " + scope(hold->scope), because(e.reason));
   }
 
+  std::string operator()(const WitnessAdded& e) const {
+    return fmt::format("{} ({}) is asked to cosign each checkpoint, at {}.", e.name,
+                       e.vkey.substr(0, e.vkey.find('+')), e.url);
+  }
+  std::string operator()(const WitnessRemoved& e) const {
+    return fmt::format("{} is no longer asked to cosign{}.", e.name, because(e.reason));
+  }
+  std::string operator()(const LogKeyRotated& e) const {
+    return fmt::format("The log is signed with another key from here on, {}{}.", key_id(e.log_vkey),
+                       because(e.reason));
+  }
+  std::string operator()(const LogOriginChanged& e) const {
+    return fmt::format("The log goes on as {}, with the key {}; it was {}{}{}.", e.origin,
+                       key_id(e.log_vkey), e.old_origin,
+                       e.seen == 0 ? "" : fmt::format(", seen with {} entries", grouped(e.seen)),
+                       because(e.reason));
+  }
+  static std::string key_id(const std::string& vkey) {
+    const std::size_t first = vkey.find('+');
+    return first == std::string::npos ? vkey : vkey.substr(first + 1, 8);
+  }
+
   static std::string ordinal(std::uint32_t n) {
     const std::uint32_t tens = n % 100;
     const std::uint32_t ones = n % 10;

@@ -41,6 +41,35 @@ void Fold::on(const PrincipalRevoked& e) {
 
 void Fold::on(const CommandRefused&) { ++state.refusals; }
 
+// --- what others see of the log
+
+void Fold::on(const WitnessAdded& e) {
+  state.witnesses[e.name] = {.vkey = e.vkey, .url = e.url, .at = index};
+}
+
+void Fold::on(const WitnessRemoved& e) {
+  if (state.witnesses.erase(e.name) == 0) ++state.anomalies;
+}
+
+void Fold::on(const LogKeyRotated& e) {
+  const std::string origin = log_name(state).origin;
+  state.log_keys.push_back({.old_origin = origin,
+                            .old_vkey = state.log_vkey,
+                            .origin = origin,
+                            .vkey = e.log_vkey,
+                            .at = index});
+  state.log_vkey = e.log_vkey;
+}
+
+void Fold::on(const LogOriginChanged& e) {
+  state.log_keys.push_back({.old_origin = log_name(state).origin,
+                            .old_vkey = state.log_vkey,
+                            .origin = e.origin,
+                            .vkey = e.log_vkey,
+                            .at = index});
+  state.log_vkey = e.log_vkey;
+}
+
 // --- definitions
 
 void Fold::on(const DefinitionRegistered& e) {

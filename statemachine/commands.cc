@@ -50,7 +50,11 @@ std::string_view command_name(const Command& command) {
       "PlaceLegalHold",
       "ReleaseLegalHold",
 
-      "CompletePlanning"};
+      "CompletePlanning",
+      "AddWitness",
+      "RemoveWitness",
+      "RotateLogKey",
+      "ChangeLogOrigin"};
   return names[command.index()];
 }
 

@@ -260,6 +260,27 @@ struct ReleaseLegalHold {
   std::string reason;
 };
 
+struct AddWitness {
+  std::string name, vkey, url;  // the key and the URL were read by the caller
+};
+struct RemoveWitness {
+  std::string name, reason;
+};
+// The signatures are over exactly `index` entries: an entry that came between makes them stale.
+struct RotateLogKey {
+  std::string log_vkey;
+  EntryIndex index = 0;
+  Digest root{};
+  std::string signature, reason;
+};
+struct ChangeLogOrigin {
+  std::string origin, log_vkey;
+  EntryIndex index = 0;
+  std::uint64_t seen = 0;
+  Digest root{};
+  std::string signature, reason;
+};
+
 using Command =
     std::variant<CreateBook, Boot, RecordCheckpoint, EnrollPrincipal, RevokePrincipal,
                  RegisterDefinition, ExpectPartitions, StartRun, FinishRun, CancelRun, Pause,
@@ -269,7 +290,8 @@ using Command =
                  DiscardRecords, GiveApproval, RejectApproval, ProposeCompensation,
                  StartCompensation, IntendCompensation, CommitCompensation, FailCompensation,
                  WithdrawCompensation, ProposeErasure, StartErasure, FinishErasure, WithdrawErasure,
-                 PlaceLegalHold, ReleaseLegalHold, CompletePlanning>;
+                 PlaceLegalHold, ReleaseLegalHold, CompletePlanning, AddWitness, RemoveWitness,
+                 RotateLogKey, ChangeLogOrigin>;
 
 // "CancelRun": for refusals in the book.
 std::string_view command_name(const Command& command);

@@ -50,7 +50,8 @@ Roles covering(const Command& command) {
         else if constexpr (one_of<C, DecideHold, ReleaseSlot, ProposeCompensation,
                                   StartCompensation, WithdrawCompensation>)
           return {operate, steward};
-        else if constexpr (one_of<C, EnrollPrincipal, RevokePrincipal>)
+        else if constexpr (one_of<C, EnrollPrincipal, RevokePrincipal, AddWitness, RemoveWitness,
+                                  RotateLogKey, ChangeLogOrigin>)
           return {admin};
         else
           return {};

@@ -49,7 +49,7 @@ Decision decide(const State& state, const Context& context, const Command& comma
 // covers is refused to everybody without it. A book in which nobody holds it is open to whoever may
 // write to its folder. An admin may do everything but approve, which always takes an approver.
 namespace roles {
-inline constexpr std::string_view admin = "admin";        // enrols and revokes
+inline constexpr std::string_view admin = "admin";        // enrols, revokes; keys and witnesses
 inline constexpr std::string_view operate = "operator";   // runs, pauses, cancels, reconciles
 inline constexpr std::string_view steward = "steward";    // amends, releases, discards records
 inline constexpr std::string_view approver = "approver";  // signs loads and compensations

@@ -73,4 +73,10 @@ Decision on(const State&, const Context&, const WithdrawErasure&);
 Decision on(const State&, const Context&, const PlaceLegalHold&);
 Decision on(const State&, const Context&, const ReleaseLegalHold&);
 
+// decide_log.cc: witnesses, keys and name of the log
+Decision on(const State&, const Context&, const AddWitness&);
+Decision on(const State&, const Context&, const RemoveWitness&);
+Decision on(const State&, const Context&, const RotateLogKey&);
+Decision on(const State&, const Context&, const ChangeLogOrigin&);
+
 }  // namespace daybook::decisions

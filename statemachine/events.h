@@ -23,6 +23,7 @@ inline constexpr std::size_t records_per_event_max = 8'000;  // released or disc
 inline constexpr std::size_t slots_per_compensation_max = 1'000;
 inline constexpr std::size_t payloads_per_erasure_max = 150;
 inline constexpr std::size_t records_per_erasure_max = 5'000;
+inline constexpr std::size_t witnesses_max = 16;
 inline constexpr std::uint32_t lost_attempts_max =
     50;  // a partition that kills the process is poison
 }  // namespace limits
@@ -564,17 +565,54 @@ struct LegalHoldReleased {
   bool operator==(const LegalHoldReleased&) const = default;
 };
 
-using Event = std::variant<
-    BookCreated, Booted, CheckpointSigned, PrincipalEnrolled, PrincipalRevoked, CommandRefused,
-    DefinitionRegistered, PartitionsExpected, RunStarted, RunFinished, RunCancelled, Paused,
-    Drained, Resumed, CircuitOpened, SlotOpened, PartitionPlanned, PartitionSkipped, AttemptStarted,
-    AttemptStaged, AttemptFailed, AttemptLost, RetryScheduled, SlotHeld, HoldDecided,
-    SlotQuarantined, SlotReleased, LoadIntended, LoadCommitted, LoadAborted, LoadVerified, LoadLost,
-    Reconciled, RecordAmended, RecordsReleased, RecordsDiscarded, ApprovalRequested, ApprovalGiven,
-    ApprovalRejected, CompensationProposed, CompensationStarted, CompensationIntended,
-    CompensationCommitted, CompensationFailed, CompensationFinished, CompensationWithdrawn,
-    ErasureProposed, ErasureStarted, ErasureFinished, ErasureWithdrawn, LegalHoldPlaced,
-    LegalHoldReleased, PartitionsChosen, PlanningCompleted>;
+// --- what others see of the log
+// ---------------------------------------------------------------------
+
+// Who is asked to cosign each checkpoint (https://c2sp.org/tlog-witness).
+struct WitnessAdded {
+  std::string name;  // in this book: "auditor"
+  std::string vkey;  // of its cosignatures
+  std::string url;   // submission prefix: add-checkpoint is below it
+  bool operator==(const WitnessAdded&) const = default;
+};
+struct WitnessRemoved {
+  std::string name, reason;
+  bool operator==(const WitnessRemoved&) const = default;
+};
+// Checkpoints that cover this entry are signed with the new key, under the same origin. The old key
+// vouches for it: whoever trusts that one needs nothing else (replay/log_keys.h).
+struct LogKeyRotated {
+  std::string log_vkey;   // the new key
+  Digest root{};          // of the entries before this one
+  std::string signature;  // by the old key, as on a note's signature line
+  std::string reason;
+  bool operator==(const LogKeyRotated&) const = default;
+};
+// The log goes on under another name and key: what was signed under the old origin after `root` is
+// not in this book. Nobody who trusts the old origin is to trust the new one by this entry alone.
+struct LogOriginChanged {
+  std::string origin, log_vkey;  // from now on
+  std::string old_origin;
+  std::uint64_t seen = 0;  // entries somebody saw under the old origin; 0: not known
+  Digest root{};           // of the entries before this one
+  std::string signature;   // by the old key; empty where that is lost
+  std::string reason;
+  bool operator==(const LogOriginChanged&) const = default;
+};
+
+using Event =
+    std::variant<BookCreated, Booted, CheckpointSigned, PrincipalEnrolled, PrincipalRevoked,
+                 CommandRefused, DefinitionRegistered, PartitionsExpected, RunStarted, RunFinished,
+                 RunCancelled, Paused, Drained, Resumed, CircuitOpened, SlotOpened,
+                 PartitionPlanned, PartitionSkipped, AttemptStarted, AttemptStaged, AttemptFailed,
+                 AttemptLost, RetryScheduled, SlotHeld, HoldDecided, SlotQuarantined, SlotReleased,
+                 LoadIntended, LoadCommitted, LoadAborted, LoadVerified, LoadLost, Reconciled,
+                 RecordAmended, RecordsReleased, RecordsDiscarded, ApprovalRequested, ApprovalGiven,
+                 ApprovalRejected, CompensationProposed, CompensationStarted, CompensationIntended,
+                 CompensationCommitted, CompensationFailed, CompensationFinished,
+                 CompensationWithdrawn, ErasureProposed, ErasureStarted, ErasureFinished,
+                 ErasureWithdrawn, LegalHoldPlaced, LegalHoldReleased, PartitionsChosen,
+                 PlanningCompleted, WitnessAdded, WitnessRemoved, LogKeyRotated, LogOriginChanged>;
 
 // An entry of the book as a value: what the codec reads and the fold takes.
 struct Entry {

@@ -171,6 +171,12 @@ struct Fold {
   void withdraw(ErasureId id);
   void on(const LegalHoldPlaced& e);
   void on(const LegalHoldReleased& e);
+
+  // --- what others see of the log
+  void on(const WitnessAdded& e);
+  void on(const WitnessRemoved& e);
+  void on(const LogKeyRotated& e);
+  void on(const LogOriginChanged& e);
 };
 
 }  // namespace daybook::folding

@@ -356,6 +356,33 @@ struct Check {
     const LegalHold* hold = before.find(e.hold);
     require(hold != nullptr && hold->in_force(), "I42", "legal hold {} is not in force", e.hold);
   }
+
+  void on(const WitnessAdded&) {}
+  void on(const WitnessRemoved& e) {
+    require(before.witnesses.contains(e.name), "I43", "{} was no witness", e.name);
+  }
+  void fresh_key(const std::string& vkey) {
+    const auto used = [&](const LogKeyChange& change) {
+      return change.old_vkey == vkey || change.vkey == vkey;
+    };
+    require(!vkey.empty() && vkey != before.log_vkey && std::ranges::none_of(before.log_keys, used),
+            "I43", "the key {} signs a second time", vkey);
+  }
+  void on(const LogKeyRotated& e) {
+    fresh_key(e.log_vkey);
+    require(!e.signature.empty(), "I43", "no key vouches for {}", e.log_vkey);
+  }
+  void on(const LogOriginChanged& e) {
+    fresh_key(e.log_vkey);
+    require(e.old_origin == log_name(before).origin, "I43", "the origin before was {}, not {}",
+            log_name(before).origin, e.old_origin);
+    const auto used = [&](const LogKeyChange& change) {
+      return change.old_origin == e.origin || change.origin == e.origin;
+    };
+    require(!e.origin.empty() && e.origin != before.origin &&
+                std::ranges::none_of(before.log_keys, used),
+            "I43", "the origin {} is used a second time", e.origin);
+  }
 };
 
 }  // namespace

@@ -27,6 +27,13 @@ std::optional<SlotId> State::slot(const std::string& pipeline, const std::string
   return found->second;
 }
 
+LogName log_name(const State& state, EntryIndex size) {
+  for (const LogKeyChange& change : state.log_keys)
+    if (size <= change.at) return {.origin = change.old_origin, .vkey = change.old_vkey};
+  if (state.log_keys.empty()) return {.origin = state.origin, .vkey = state.log_vkey};
+  return {.origin = state.log_keys.back().origin, .vkey = state.log_keys.back().vkey};
+}
+
 const GenerationState* generation(const Slot& slot, Generation number) {
   return number == 0 || number > slot.generations.size() ? nullptr : &slot.generations[number - 1];
 }

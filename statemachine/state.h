@@ -223,10 +223,24 @@ struct CheckpointState {
   bool operator==(const CheckpointState&) const = default;
 };
 
+struct Witness {
+  std::string vkey, url;
+  EntryIndex at = no_entry;
+  bool operator==(const Witness&) const = default;
+};
+
+// One entry that changed who signs the log. Checkpoints of at most `at` entries are the old key's.
+struct LogKeyChange {
+  std::string old_origin, old_vkey, origin, vkey;
+  EntryIndex at = no_entry;
+  bool operator==(const LogKeyChange&) const = default;
+};
+
 using SlotKey = std::tuple<std::string, std::string, std::string>;  // pipeline, sink, partition
 
 struct State {
   EntryIndex size = 0;  // entries folded
+  // The book's own name, in load ids and sinks, which never changes; the key that signs now.
   std::string origin, log_vkey, version;
   std::uint32_t epoch = 0;
   Timestamp now = 0;            // recorded time of the last entry
@@ -254,6 +268,8 @@ struct State {
   std::set<ErasureId> open_erasures;     // proposed or executing
   std::map<Digest, EntryIndex> erased;   // payloads, by the entry that began their erasure
   std::vector<LegalHold> legal_holds;
+  std::map<std::string, Witness> witnesses;  // by name
+  std::vector<LogKeyChange> log_keys;        // in their order; empty: the first key signs all
   bool operator==(const State&) const = default;
 
   const Slot* find(SlotId id) const;
@@ -267,6 +283,15 @@ struct State {
   std::optional<SlotId> slot(const std::string& pipeline, const std::string& sink,
                              const std::string& partition) const;
 };
+
+// The name and the key under which checkpoints of `size` entries are signed.
+struct LogName {
+  std::string origin, vkey;
+  bool operator==(const LogName&) const = default;
+};
+LogName log_name(const State& state, EntryIndex size);
+// The same for everything from now on.
+inline LogName log_name(const State& state) { return log_name(state, no_entry); }
 
 // The generation `number` of a slot, or null.
 const GenerationState* generation(const Slot& slot, Generation number);

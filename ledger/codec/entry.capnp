@@ -80,6 +80,10 @@ struct Entry {
     legalHoldReleased @58 :LegalHoldReleased;
     partitionsChosen @59 :PartitionsChosen;
     planningCompleted @60 :PlanningCompleted;
+    witnessAdded @61 :WitnessAdded;
+    witnessRemoved @62 :WitnessRemoved;
+    logKeyRotated @63 :LogKeyRotated;
+    logOriginChanged @64 :LogOriginChanged;
   }
 }
 
@@ -609,4 +613,38 @@ struct LegalHoldPlaced {
 struct LegalHoldReleased {
   hold @0 :UInt32;
   reason @1 :Text;
+}
+
+# --- what others see of the log ------------------------------------------------------------------
+
+struct WitnessAdded {
+  # Who is asked to cosign each checkpoint (https://c2sp.org/tlog-witness).
+  name @0 :Text;
+  vkey @1 :Text;  # of its cosignatures
+  url @2 :Text;   # submission prefix: add-checkpoint is below it
+}
+
+struct WitnessRemoved {
+  name @0 :Text;
+  reason @1 :Text;
+}
+
+struct LogKeyRotated {
+  # Checkpoints that cover this entry are signed with the new key, under the same origin.
+  logVkey @0 :Text;
+  root @1 :Data;       # of the entries before this one
+  signature @2 :Text;  # by the old key, as on a note's signature line
+  reason @3 :Text;
+}
+
+struct LogOriginChanged {
+  # The log goes on under another name and key: what was signed under the old origin after `root` is
+  # not in this book.
+  origin @0 :Text;
+  logVkey @1 :Text;
+  oldOrigin @2 :Text;
+  seen @3 :UInt64;     # entries somebody saw under the old origin; 0: not known
+  root @4 :Data;       # of the entries before this one
+  signature @5 :Text;  # by the old key; empty where that is lost
+  reason @6 :Text;
 }

@@ -275,6 +275,12 @@ EVENT(ErasureFinished, F(erasure, Erasure), F(payloads, Payloads), F(bytes, Byte
 EVENT(ErasureWithdrawn, F(erasure, Erasure), F(reason, Reason))
 EVENT(LegalHoldPlaced, F(hold, Hold), F(scope, Scope), F(reason, Reason))
 EVENT(LegalHoldReleased, F(hold, Hold), F(reason, Reason))
+EVENT(WitnessAdded, F(name, Name), F(vkey, Vkey), F(url, Url))
+EVENT(WitnessRemoved, F(name, Name), F(reason, Reason))
+EVENT(LogKeyRotated, F(log_vkey, LogVkey), F(root, Root), F(signature, Signature),
+      F(reason, Reason))
+EVENT(LogOriginChanged, F(origin, Origin), F(log_vkey, LogVkey), F(old_origin, OldOrigin),
+      F(seen, Seen), F(root, Root), F(signature, Signature), F(reason, Reason))
 // clang-format on
 
 #undef EVENT
@@ -366,6 +372,11 @@ void read_event(WireEvent::Reader in, Event& event) {
       return read(in.getPartitionsChosen(), event.emplace<PartitionsChosen>());
     case PLANNING_COMPLETED:
       return read(in.getPlanningCompleted(), event.emplace<PlanningCompleted>());
+    case WITNESS_ADDED: return read(in.getWitnessAdded(), event.emplace<WitnessAdded>());
+    case WITNESS_REMOVED: return read(in.getWitnessRemoved(), event.emplace<WitnessRemoved>());
+    case LOG_KEY_ROTATED: return read(in.getLogKeyRotated(), event.emplace<LogKeyRotated>());
+    case LOG_ORIGIN_CHANGED:
+      return read(in.getLogOriginChanged(), event.emplace<LogOriginChanged>());
   }
   throw Newer{"a kind of event"};
 }

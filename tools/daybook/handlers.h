@@ -91,6 +91,14 @@ Outcome ledger_prove(Invocation&);
 Outcome ledger_prove_completeness(Invocation&);
 Outcome ledger_prove_conservation(Invocation&);
 Outcome ledger_key(Invocation&);
+Outcome ledger_rotate_key(Invocation&);
+Outcome ledger_new_origin(Invocation&);
+Outcome ledger_witness_add(Invocation&);
+Outcome ledger_witness_remove(Invocation&);
+Outcome ledger_witness_list(Invocation&);
+Outcome ledger_witness_collect(Invocation&);
+Outcome ledger_timestamp(Invocation&);
+Outcome serve_tiles(Invocation&);
 
 Outcome state(Invocation&);
 Outcome log(Invocation&);
