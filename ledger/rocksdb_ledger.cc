@@ -195,8 +195,7 @@ class Keeper : public RocksdbLedger {
         publish();
         return {};
       }
-      if (attempt > attempts_max)
-        return std::unexpected(without_keeper(places_, tail.error()));
+      if (attempt > attempts_max) return std::unexpected(without_keeper(places_, tail.error()));
       if (attempt == attempts_max) {
         // One more look once nobody writes: a keeper may have ended since the last one.
         if (!places_.files->locked(places_.lock)) continue;

@@ -89,8 +89,7 @@ struct About {
   }
   bool approves(ApprovalId id) const {
     const ApprovalState* a = state.find(id);
-    return a != nullptr &&
-           (a->slot == slot || compensates(a->compensation) || erases(a->erasure));
+    return a != nullptr && (a->slot == slot || compensates(a->compensation) || erases(a->erasure));
   }
   bool holds(BatchId id) const {
     const BatchState* b = state.find(id);
@@ -346,8 +345,7 @@ std::vector<ApprovalRow> approval_rows(const State& state) {
                     .slot = a.slot,
                     .compensation = a.compensation,
                     .erasure = a.erasure,
-                    .title =
-                        approval_subject(state, a.subject, a.slot, a.compensation, a.erasure),
+                    .title = approval_subject(state, a.subject, a.slot, a.compensation, a.erasure),
                     .digest = a.digest,
                     .needed = a.needed,
                     .approvers = a.approvers,

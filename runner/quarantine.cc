@@ -141,7 +141,7 @@ Result<void> BatchReader::look_back() {
       // What was erased and is here again was received again.
       if (record.status != RecordStatus::erased)
         earlier_.insert_or_assign(Identity{record.source, record.row},
-                                Earlier{record.status, record.replacement});
+                                  Earlier{record.status, record.replacement});
       return --left > 0;
     });
     if (!read) return read;

@@ -43,9 +43,10 @@ struct PassingRecord {
 };
 
 // The records of one batch with their standing, one after the other: memory grows with the
-// decisions about them, not with the batch. Of an erased record its place and the rules it broke are left; of a
-// batch that was erased as a whole only how many there were. A decision on the same record (source, row) in an
-// earlier, superseded batch of the slot carries over: reading a file again forgets nothing.
+// decisions about them, not with the batch. Of an erased record its place and the rules it broke
+// are left; of a batch that was erased as a whole only how many there were. A decision on the same
+// record (source, row) in an earlier, superseded batch of the slot carries over: reading a file
+// again forgets nothing.
 class BatchReader {
  public:
   static Result<BatchReader> open(const BookView& book, BatchId id);

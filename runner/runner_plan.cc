@@ -112,7 +112,8 @@ asio::awaitable<std::expected<void, RunProblem>> Runner::plan_rest(RunId run) {
   }
   std::vector<std::string> keys = keeper_.state().find(run)->chosen;
   if (keys.empty()) {
-    ExpectPartitions expected{.pipeline = pipeline->name, .sink = pipeline->sink.name(), .keys = {}};
+    ExpectPartitions expected{
+        .pipeline = pipeline->name, .sink = pipeline->sink.name(), .keys = {}};
     for (const auto& [key, one] : known->second) {
       keys.push_back(key);
       if (partition_fault(*pipeline, one.input).empty()) expected.keys.push_back(key);

@@ -93,7 +93,7 @@ void Fold::on(const AttemptStaged& e) {
                            .at = index,
                            .superseded = false,
                            .touched = {},
-                            .erased = {}});
+                           .erased = {}});
   s->batches.push_back(e.batch);
 }
 

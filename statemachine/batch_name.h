@@ -1,5 +1,5 @@
-// What people call a quarantine batch: the number of its slot, and ".1", ".2" … for the slot's later
-// ones. The order in which partitions end, and so the batch's own number, is no part of it.
+// What people call a quarantine batch: the number of its slot, and ".1", ".2" … for the slot's
+// later ones. The order in which partitions end, and so the batch's own number, is no part of it.
 #pragma once
 
 #include <optional>

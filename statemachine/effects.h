@@ -58,10 +58,9 @@ struct ContinueErasure {
 };
 }  // namespace effect
 
-using Effect =
-    std::variant<effect::AbandonAttempt, effect::ExecuteAttempt, effect::Load, effect::SettleLoad,
-                 effect::VerifyLoaded, effect::FinishRun, effect::ContinueCompensation,
-                 effect::ContinueErasure, effect::PlanRun>;
+using Effect = std::variant<effect::AbandonAttempt, effect::ExecuteAttempt, effect::Load,
+                            effect::SettleLoad, effect::VerifyLoaded, effect::FinishRun,
+                            effect::ContinueCompensation, effect::ContinueErasure, effect::PlanRun>;
 
 // What one slot of an open run owes: nothing to do now and still owing is what is paused, under
 // way, or waits for its run to be planned.

@@ -265,8 +265,8 @@ struct State {
   std::uint64_t checkpoints = 0;
   std::uint64_t refusals = 0;
   std::vector<ErasureState> erasures;
-  std::set<ErasureId> open_erasures;     // proposed or executing
-  std::map<Digest, EntryIndex> erased;   // payloads, by the entry that began their erasure
+  std::set<ErasureId> open_erasures;    // proposed or executing
+  std::map<Digest, EntryIndex> erased;  // payloads, by the entry that began their erasure
   std::vector<LegalHold> legal_holds;
   std::map<std::string, Witness> witnesses;  // by name
   std::vector<LogKeyChange> log_keys;        // in their order; empty: the first key signs all

@@ -24,7 +24,8 @@ std::expected<std::vector<PartitionRange>, std::string> partition_ranges(
 
 bool is_partition_value(std::string_view value, Partitioning::Type type);
 
-// Why the partition can not be worked on, whatever its files hold; empty where it can. It fails alone.
+// Why the partition can not be worked on, whatever its files hold; empty where it can. It fails
+// alone.
 std::string partition_fault(const Pipeline& pipeline, const PartitionInput& input);
 
 }  // namespace daybook

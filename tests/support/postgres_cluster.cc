@@ -123,7 +123,8 @@ std::filesystem::path PostgresCluster::find_programs() {
     const std::string name = entry.path().filename().string();
     int version = 0;
     std::from_chars(name.data(), name.data() + name.size(), version);
-    if (version <= newest_version || !std::filesystem::exists(entry.path() / "bin/initdb")) continue;
+    if (version <= newest_version || !std::filesystem::exists(entry.path() / "bin/initdb"))
+      continue;
     newest_version = version;
     newest = entry.path() / "bin";
   }

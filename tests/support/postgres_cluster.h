@@ -1,7 +1,8 @@
 // A real PostgreSQL server for one test: its own data directory, socket and loopback port.
 //
-// The server is a child of the calling thread and shuts itself down when that thread ends, so a test
-// that crashes leaves no server behind. As root it runs as user `postgres`, which PostgreSQL insists on.
+// The server is a child of the calling thread and shuts itself down when that thread ends, so a
+// test that crashes leaves no server behind. As root it runs as user `postgres`, which PostgreSQL
+// insists on.
 #pragma once
 
 #include <sys/types.h>

@@ -12,7 +12,8 @@ namespace {
 
 // First value of the first row, or the server's words.
 std::string ask(const std::string& conninfo, const std::string& query) {
-  const std::unique_ptr<PGconn, void (*)(PGconn*)> connection(PQconnectdb(conninfo.c_str()), PQfinish);
+  const std::unique_ptr<PGconn, void (*)(PGconn*)> connection(PQconnectdb(conninfo.c_str()),
+                                                              PQfinish);
   if (PQstatus(connection.get()) != CONNECTION_OK) return PQerrorMessage(connection.get());
   const std::unique_ptr<PGresult, void (*)(PGresult*)> result(
       PQexec(connection.get(), query.c_str()), PQclear);

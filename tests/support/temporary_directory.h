@@ -30,7 +30,9 @@ class TemporaryDirectory {
   TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path operator/(const std::filesystem::path& below) const { return path_ / below; }
+  std::filesystem::path operator/(const std::filesystem::path& below) const {
+    return path_ / below;
+  }
 
  private:
   std::filesystem::path path_;

@@ -4,11 +4,11 @@
 #include <algorithm>
 
 #include "ledger/ssh_signature.h"
+#include "replay/words.h"
 #include "runner/compensation.h"
 #include "tools/daybook/ssh_keygen.h"
 #include "tools/daybook/submit.h"
 #include "tools/daybook/whole_file.h"
-#include "replay/words.h"
 
 namespace daybook::commands {
 

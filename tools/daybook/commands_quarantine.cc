@@ -12,13 +12,14 @@ const Flag pipeline{
 const Flag partition{
     .name = "partition", .value = "KEY", .help = "only of this partition", .form = Form::partition};
 const Flag rule{.name = "rule", .value = "RULE", .help = "only records that broke this rule"};
-const Flag status{.name = "status",
-                  .value = "STATUS",
-                  .help =
-                      "held, amended, released, delivered, discarded, erased or all (default: held and "
-                      "amended)",
-                  .form = Form::choice,
-                  .choices = {"held", "amended", "released", "delivered", "discarded", "erased", "all"}};
+const Flag status{
+    .name = "status",
+    .value = "STATUS",
+    .help =
+        "held, amended, released, delivered, discarded, erased or all (default: held and "
+        "amended)",
+    .form = Form::choice,
+    .choices = {"held", "amended", "released", "delivered", "discarded", "erased", "all"}};
 const Argument records{.name = "RECORDS",
                        .help = "BATCH, BATCH:RECORD or BATCH:FIRST-LAST",
                        .form = Form::records,

@@ -1,8 +1,8 @@
 #include <algorithm>
 
+#include "replay/words.h"
 #include "runner/compensation.h"
 #include "tools/daybook/submit.h"
-#include "replay/words.h"
 
 namespace daybook::commands {
 

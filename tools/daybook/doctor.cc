@@ -11,9 +11,9 @@
 #include "ledger/anchor.h"
 #include "ledger/codec/event_codec.h"
 #include "ledger/file_system.h"
+#include "replay/words.h"
 #include "tools/daybook/book_reader.h"
 #include "tools/daybook/ssh_keygen.h"
-#include "replay/words.h"
 
 namespace daybook::commands {
 

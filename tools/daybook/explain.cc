@@ -3,9 +3,9 @@
 
 #include "ledger/codec/event_codec.h"
 #include "replay/queries.h"
+#include "replay/words.h"
 #include "tools/daybook/book_reader.h"
 #include "tools/daybook/views.h"
-#include "replay/words.h"
 
 namespace daybook::commands {
 

@@ -54,9 +54,9 @@ std::expected<RecordWish, Problem> record_wish(Invocation& in, const State& stat
   }
   const std::string status = in.arguments.text("status");
   if (status == "all") wish.statuses.clear();
-  for (const RecordStatus one : {RecordStatus::held, RecordStatus::amended, RecordStatus::released,
-                                 RecordStatus::delivered, RecordStatus::discarded,
-                                 RecordStatus::erased})
+  for (const RecordStatus one :
+       {RecordStatus::held, RecordStatus::amended, RecordStatus::released, RecordStatus::delivered,
+        RecordStatus::discarded, RecordStatus::erased})
     if (word(one) == status) wish.statuses = {one};
   return wish;
 }

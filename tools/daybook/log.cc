@@ -3,11 +3,11 @@
 
 #include "ledger/codec/event_codec.h"
 #include "replay/fold.h"
+#include "replay/words.h"
 #include "runner/definition/suggestion.h"
 #include "statemachine/apply.h"
 #include "tools/daybook/book_reader.h"
 #include "tools/daybook/interrupt.h"
-#include "replay/words.h"
 
 namespace daybook::commands {
 

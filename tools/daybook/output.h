@@ -34,9 +34,9 @@ struct Listing {
   std::vector<Json> items = {};
   std::optional<std::uint64_t> ledger_size = {};
   std::string state_root = {};  // hex; empty: not told
-  std::string empty = {};   // what text says where there is nothing: "no runs yet"
-  std::string footer = {};  // text, after the table, on standard error
-  bool more = false;        // --limit left some out
+  std::string empty = {};       // what text says where there is nothing: "no runs yet"
+  std::string footer = {};      // text, after the table, on standard error
+  bool more = false;            // --limit left some out
 };
 
 // One thing; `text` is how people see it, lines with a line break at the end.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "replay/words.h"
 #include "runner/dataplane/stage.h"
 #include "runner/planning.h"
 #include "runner/quarantine.h"
@@ -11,7 +12,6 @@
 #include "tools/daybook/progress.h"
 #include "tools/daybook/run.h"
 #include "tools/daybook/views.h"
-#include "replay/words.h"
 
 namespace daybook {
 

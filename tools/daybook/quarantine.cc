@@ -7,13 +7,13 @@
 #include <map>
 #include <set>
 
+#include "replay/words.h"
 #include "runner/definitions.h"
 #include "tools/daybook/held_records.h"
 #include "tools/daybook/record_items.h"
 #include "tools/daybook/run.h"
 #include "tools/daybook/submit.h"
 #include "tools/daybook/whole_file.h"
-#include "replay/words.h"
 
 namespace daybook::commands {
 

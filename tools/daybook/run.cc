@@ -7,13 +7,13 @@
 #include <cstdlib>
 
 #include "ledger/codec/event_codec.h"
+#include "replay/words.h"
 #include "runner/entropy.h"
 #include "statemachine/apply.h"
 #include "tools/daybook/book_reader.h"
 #include "tools/daybook/plan.h"
 #include "tools/daybook/progress.h"
 #include "tools/daybook/views.h"
-#include "replay/words.h"
 
 namespace daybook {
 

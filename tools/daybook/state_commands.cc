@@ -2,9 +2,9 @@
 #include <algorithm>
 
 #include "ledger/codec/event_codec.h"
+#include "replay/words.h"
 #include "tools/daybook/book_reader.h"
 #include "tools/daybook/views.h"
-#include "replay/words.h"
 
 namespace daybook::commands {
 

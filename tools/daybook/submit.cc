@@ -5,9 +5,9 @@
 #include <cstdio>
 
 #include "ledger/codec/event_codec.h"
+#include "replay/words.h"
 #include "statemachine/apply.h"
 #include "tools/daybook/run.h"
-#include "replay/words.h"
 
 namespace daybook {
 

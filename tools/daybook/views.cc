@@ -4,8 +4,8 @@
 
 #include "ledger/codec/event_codec.h"
 #include "ledger/digest.h"
-#include "runner/quarantine.h"
 #include "replay/words.h"
+#include "runner/quarantine.h"
 
 namespace daybook {
 

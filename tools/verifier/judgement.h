@@ -31,8 +31,8 @@ class Judgement {
 
   // "export", "proof", "row", "evidence", "completeness" or "conservation"
   std::string subject;
-  std::string origin;   // as signed; empty until a signature was good
-  TreeHead head;        // as signed
+  std::string origin;  // as signed; empty until a signature was good
+  TreeHead head;       // as signed
   std::vector<std::string> signed_by;
   std::string log_key;  // vkey of the log's key that signed
 
@@ -47,7 +47,8 @@ class Judgement {
 
   // Of a proof.
   std::uint64_t index = 0;
-  std::string proven;  // of a row: which one; of evidence: what it is about; of a claim: what it says
+  std::string
+      proven;  // of a row: which one; of evidence: what it is about; of a claim: what it says
 
   // Of evidence.
   std::uint64_t entries = 0;  // under the signed head; `signatures` and `files` count here, too

@@ -81,7 +81,7 @@ TEST(CsvSplitter, FindsRecordEndsHoweverTheStreamIsCut) {
 
 TEST(CsvSplitter, PointsAtEverythingThatNeedsACloserLook) {
   for (const std::string& bad : {std::string("a\0b", 3), std::string("a\xffz"), std::string("a\rb"),
-                                std::string("a\"b"), std::string("\"a\"b")}) {
+                                 std::string("a\"b"), std::string("\"a\"b")}) {
     for (std::size_t shift = 0; shift < 130; ++shift) {
       std::string text = std::string(shift, 'x') + "," + bad + "\n";
       const std::size_t size = text.size();
