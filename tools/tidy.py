@@ -109,6 +109,8 @@ BANNED = [
 ]
 
 LINES_MAX = 600
+# One list that is read from top to bottom.
+LONGER = {"statemachine/events.h": 650}
 # Assembled, so that this file does not find itself.
 LEFTOVER = re.compile(r"\b(" + "|".join(["TO" + "DO", "FIX" + "ME", "HA" + "CK"]) + r")\b")
 PLACES = re.compile(
@@ -174,7 +176,7 @@ class Tidy:
             if found and not path.endswith("package-lock.json"):
                 self.report(path, number, f"'{found.group()}' is one machine's place: leave it to configuration")
         lines = text.count("\n")
-        if path.endswith((".h", ".cc", ".py", ".sh", ".ts", ".tsx")) and lines > LINES_MAX:
+        if path.endswith((".h", ".cc", ".py", ".sh", ".ts", ".tsx")) and lines > LONGER.get(path, LINES_MAX):
             self.report(path, lines, f"longer than {LINES_MAX} lines: split it by concept")
 
     def check_code(self, path, text):
