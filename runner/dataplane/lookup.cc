@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "runner/dataplane/csv_splitter.h"
+#include "runner/dataplane/inputs.h"
+#include "runner/dataplane/parquet_frame.h"
 #include "runner/dataplane/source_parts.h"
 #include "runner/dataplane/typed_parse.h"
 
@@ -148,14 +150,6 @@ Staged<LookupTable> LookupTable::load(const step::Lookup& lookup, const std::str
   if (!none && lookup.from.format != FileFormat::parquet && size > table.memory_max_) {
     return std::unexpected(table.too_large().error());
   }
-  bool readable = false;
-  const std::string bytes = read_whole_file(path, readable);
-  if (!readable) {
-    return no_stage(ErrorClass::data, "source.missing", "{}: the lookup file can not be read",
-                    table.file_.name);
-  }
-  table.file_.bytes = bytes.size();
-  table.file_.digest = sha256(bytes_of(bytes));
   std::vector<std::string> wanted;
   for (const auto& [ours, theirs] : lookup.on) wanted.push_back(theirs);
   for (const auto& [theirs, name] : lookup.take) wanted.push_back(theirs);
@@ -173,9 +167,16 @@ Staged<LookupTable> LookupTable::load(const step::Lookup& lookup, const std::str
   };
 
   if (lookup.from.format == FileFormat::parquet) {
+    StageProgress progress;
+    auto fixed = fix_input(path, project, progress);
+    if (!fixed) return std::unexpected(fixed.error());
+    table.file_ = fixed->file;
     std::string list;
     for (const std::string& name : wanted) {
       list += fmt::format("{}CAST({} AS VARCHAR)", list.empty() ? "" : ", ", quote_name(name));
+    }
+    if (auto sound = check_parquet_frame(path, table.file_.name); !sound) {
+      return std::unexpected(sound.error());
     }
     auto result = duck_query(
         connection, fmt::format("SELECT {} FROM read_parquet({})", list, quote_text(path)));
@@ -193,8 +194,18 @@ Staged<LookupTable> LookupTable::load(const step::Lookup& lookup, const std::str
     }
     DuckError error;
     if (result->failed(error)) return std::unexpected(failure_of(error, "reading a lookup"));
+    if (auto same = fixed->unchanged(); !same) return std::unexpected(same.error());
     return table;
   }
+
+  bool readable = false;
+  const std::string bytes = read_whole_file(path, readable);
+  if (!readable) {
+    return no_stage(ErrorClass::data, "source.missing", "{}: the lookup file can not be read",
+                    table.file_.name);
+  }
+  table.file_.bytes = bytes.size();
+  table.file_.digest = sha256(bytes_of(bytes));
 
   std::string_view rest = bytes;
   if (rest.starts_with("\xef\xbb\xbf")) rest.remove_prefix(3);

@@ -7,6 +7,7 @@
 #include "runner/dataplane/gates.h"
 #include "runner/dataplane/inputs.h"
 #include "runner/dataplane/output_files.h"
+#include "runner/dataplane/parquet_frame.h"
 #include "runner/dataplane/postgres_source.h"
 #include "runner/definition/partitions.h"
 
@@ -50,6 +51,7 @@ Staged<void> StageJob::open_inputs() {
     for (const std::string& path : files_) {
       auto fixed = fix_input(path, pipeline_.project, progress_);
       if (!fixed) return std::unexpected(fixed.error());
+      if (auto sound = check_parquet_frame(path, fixed->file.name); !sound) return sound;
       fixed_.push_back(std::move(*fixed));
     }
   } else {

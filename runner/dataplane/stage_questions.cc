@@ -4,6 +4,7 @@
 
 #include "runner/dataplane/engine.h"
 #include "runner/dataplane/inputs.h"
+#include "runner/dataplane/parquet_frame.h"
 #include "runner/dataplane/postgres_source.h"
 #include "runner/dataplane/replacement.h"
 #include "runner/definition/diagnostic_codes.h"
@@ -78,6 +79,8 @@ Staged<std::vector<std::string>> parquet_keys(const Pipeline& pipeline,
       return no_stage(ErrorClass::data, "source.malformed", "{}: {}",
                       input_name(path, pipeline.project), printable(error.said(), 300));
     };
+    const auto sound = check_parquet_frame(path, input_name(path, pipeline.project));
+    if (!sound) return std::unexpected(sound.error());
     if (columns.empty()) {
       auto described = duck_describe((*database)->main(),
                                      fmt::format("SELECT * FROM {}", read_parquet_source(path)));
