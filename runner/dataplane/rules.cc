@@ -142,6 +142,32 @@ void visit_physical(Physical physical, Visit visit) {
   }
 }
 
+// What people most often meet, said in words; empty where the value says enough by itself.
+std::string_view why_not(const ColumnType& type, std::string_view text) {
+  using Kind = ColumnType::Kind;
+  const auto blank = [](char c) { return c == ' ' || c == '\t'; };
+  if (text.empty()) return "";
+  if (type.kind != Kind::string && (blank(text.front()) || blank(text.back()))) {
+    return ": there are blanks around it";
+  }
+  const bool zoned =
+      text.size() > 16 && (text.ends_with('Z') || text.ends_with('z') ||
+                           ((text[text.size() - 6] == '+' || text[text.size() - 6] == '-') &&
+                            text[text.size() - 3] == ':'));
+  if (type.kind == Kind::timestamp && zoned) {
+    return ": it names a time zone, the column has none (logicalTypeOptions: {timezone: true})";
+  }
+  if (type.kind == Kind::timestamp_tz && !zoned && text.size() > 15) {
+    return ": it names no time zone";
+  }
+  const bool number = type.kind >= Kind::int8 && type.kind <= Kind::float64;
+  if (number && text.find(',') != text.npos &&
+      text.find_first_not_of("0123456789.,+-") == text.npos) {
+    return ": a number has a decimal point, and nothing between its thousands";
+  }
+  return "";
+}
+
 }  // namespace
 
 struct RuleSet::Compiled {
@@ -460,8 +486,12 @@ void RuleSet::check(std::span<const VectorView> columns, std::uint32_t n,
 }
 
 Violation RuleSet::type_violation(std::uint32_t column, std::string_view text) const {
-  return {type_ids_[column], columns_[column].name,
-          fmt::format("\"{}\" is not a {}", printable(text), sql_name(columns_[column].type))};
+  const ColumnType& type = columns_[column].type;
+  const bool quoted = text.size() > 1 && text.front() == '"' && text.back() == '"';
+  return {
+      type_ids_[column], columns_[column].name,
+      fmt::format("{0}{1}{0} is not a {2}{3}", quoted ? "" : "\"", printable(text), sql_name(type),
+                  why_not(type, quoted ? text.substr(1, text.size() - 2) : text))};
 }
 
 Violation RuleSet::violation(const RuleHit& hit, std::span<const VectorView> columns) const {

@@ -95,7 +95,9 @@ std::string other_delimiter(std::string_view header, const std::vector<Column>& 
                              [&](const Column& c) { return c.name == name; });
         })) {
       return fmt::format(
-          " (the columns are delimited by \"{0}\": csv: {{path: …, delimiter: \"{0}\"}})", spelt);
+          " (the columns are delimited by \"{0}\": csv: {{path: …, dialect: {{delimiter: "
+          "\"{0}\"}}}})",
+          spelt);
     }
   }
   return {};

@@ -34,9 +34,9 @@ TEST(Header, SaysEverythingThatIsNotAsTheContractHasIt) {
       said("id;name;price"),
       "a.csv: column \"id;name;price\" is not in the contract; column \"id\" is missing; column "
       "\"name\" is missing; column \"price\" is missing (the columns are delimited by \";\": "
-      "csv: {path: …, delimiter: \";\"})");
-  EXPECT_TRUE(said("id\tname\tprice").ends_with("delimiter: \"\\t\"})"));
-  EXPECT_TRUE(said("id,name,price", ';').ends_with("delimiter: \",\"})"));
+      "csv: {path: …, dialect: {delimiter: \";\"}})");
+  EXPECT_TRUE(said("id\tname\tprice").ends_with("delimiter: \"\\t\"}})"));
+  EXPECT_TRUE(said("id,name,price", ';').ends_with("delimiter: \",\"}})"));
   EXPECT_TRUE(said("id,na\xefme,price").find("is not UTF-8 text") != std::string::npos);
   EXPECT_TRUE(said("a,b,c,d,e,f,g").find("; and 2 more") != std::string::npos);
 }

@@ -547,5 +547,37 @@ TEST(QuarantineFile, IsInSourceOrderWhateverFoundTheFault) {
   EXPECT_EQ(rows, (std::vector<std::uint64_t>{1, 2, 3, 4, 5, 6}));
 }
 
+TEST(TypeRule, SaysInWordsWhatPeopleMostOftenMeet) {
+  Project p;
+  p.columns({column("n", Kind::decimal, 10, 2), column("at", Kind::timestamp),
+             column("zoned", Kind::timestamp_tz)});
+  p.source("a.csv",
+           "n,at,zoned\n"
+           "\"8,90\",2026-01-01T00:00:00Z,2026-01-01T00:00:00\n"
+           " 1,2026-01-01 00:00:00+01:00,2026-01-01T00:00:00Z\n"
+           "eight,yesterday,2026-01-01T00:00:00+02:00\n");
+  const auto result = p.stage();
+  ASSERT_TRUE(result) << result.error().detail;
+  const auto bad = p.quarantine(*result);
+  ASSERT_EQ(bad.size(), 3U);
+  const auto said = [&](std::size_t record, std::size_t violation) {
+    return bad[record].violations.at(violation).message;
+  };
+  EXPECT_EQ(
+      said(0, 0),
+      "\"8,90\" is not a DECIMAL(10,2): a number has a decimal point, and nothing between its "
+      "thousands");
+  EXPECT_EQ(
+      said(0, 1),
+      "\"2026-01-01T00:00:00Z\" is not a TIMESTAMP: it names a time zone, the column has none "
+      "(logicalTypeOptions: {timezone: true})");
+  EXPECT_EQ(said(0, 2), "\"2026-01-01T00:00:00\" is not a TIMESTAMPTZ: it names no time zone");
+  EXPECT_EQ(said(1, 0), "\" 1\" is not a DECIMAL(10,2): there are blanks around it");
+  EXPECT_TRUE(said(1, 1).find("it names a time zone") != std::string::npos);
+  EXPECT_EQ(said(2, 0), "\"eight\" is not a DECIMAL(10,2)");
+  EXPECT_EQ(said(2, 1), "\"yesterday\" is not a TIMESTAMP");
+  EXPECT_EQ(bad[2].violations.size(), 2U);
+}
+
 }  // namespace
 }  // namespace daybook::testing
