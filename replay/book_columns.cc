@@ -10,6 +10,7 @@
 #include "replay/book_cells.h"
 #include "replay/queries.h"
 #include "replay/words.h"
+#include "statemachine/batch_name.h"
 #include "statemachine/decide.h"
 
 namespace daybook::tables {
@@ -312,8 +313,10 @@ std::span<const ColumnOf<LoadOf>> loads_columns() {
        [](const State&, const auto& row) -> Cell { return as_number(row.load.counts.filtered); }},
       {"merged", number, "of them folded into others",
        [](const State&, const auto& row) -> Cell { return as_number(row.load.counts.merged); }},
-      {"batch", number, "of the records it set aside; null where there are none",
-       [](const State&, const auto& row) -> Cell { return id_or_null(row.load.batch, no_batch); }},
+      {"batch", text, "of the records it set aside; null where there are none",
+       [](const State& state, const auto& row) -> Cell {
+         return row.load.batch == no_batch ? Cell() : batch_name(state, row.load.batch);
+       }},
       {"definition", text, "digest of the definition it was made by, hex",
        [](const State& state, const auto& row) -> Cell {
          const auto* d = state.find_definition(row.load.definition);

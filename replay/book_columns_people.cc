@@ -8,6 +8,7 @@
 #include "replay/book_columns.h"
 #include "replay/queries.h"
 #include "replay/words.h"
+#include "statemachine/batch_name.h"
 
 namespace daybook::tables {
 
@@ -46,8 +47,8 @@ std::string_view scope_pipeline(const State& state, const Scope& scope) {
 
 std::span<const ColumnOf<BatchOf>> quarantine_columns() {
   static const ColumnOf<BatchOf> all[] = {
-      {"batch", number, "its number, from 0",
-       [](const State&, const auto& row) -> Cell { return as_number(std::to_underlying(row.id)); }},
+      {"batch", text, "its name, as `quarantine list` has it",
+       [](const State& state, const auto& row) -> Cell { return batch_name(state, row.id); }},
       {"pipeline", text, "whose records they are",
        [](const State& state, const auto& row) -> Cell {
          return as_text(pipeline_name(state, row.batch.slot));

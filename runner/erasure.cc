@@ -11,6 +11,7 @@
 #include "runner/connect/crash_point.h"
 #include "runner/dataplane/quarantine_file.h"
 #include "runner/definitions.h"
+#include "statemachine/batch_name.h"
 
 namespace daybook {
 
@@ -243,7 +244,8 @@ class Finder {
       if (staged == staged_.end() || batch == nullptr)
         return fail(Error::Code::not_found, "there is no quarantine batch {}", choice.batch);
       if (batch->erased_whole)
-        return fail(Error::Code::conflict, "batch {} was erased", choice.batch);
+        return fail(Error::Code::conflict, "batch {} was erased",
+                    batch_name(book_.state, choice.batch));
       const auto records = records_of(*batch);
       if (!records) return std::unexpected(records.error());
       for (std::uint32_t i = choice.first; i <= choice.last && i < records->size(); ++i) {
@@ -303,7 +305,7 @@ std::string text_of(const State& state, const PlannedErasure& plan) {
     text += fmt::format("erase {} of {} run {}", word(item.kind), slot_title(state, item.slot),
                         item.run);
     if (item.batch != no_batch)
-      text += fmt::format(" batch {} records {}", item.batch,
+      text += fmt::format(" batch {} records {}", batch_name(state, item.batch),
                           item.records.empty() ? "all" : ranges(item.records));
     text += fmt::format(" payload sha256:{} bytes {} of entry {}", hex(item.payload.digest),
                         item.payload.bytes, item.entry);

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "replay/words.h"
+#include "statemachine/batch_name.h"
 
 namespace daybook {
 
@@ -82,7 +83,7 @@ Json json_of(const State& state, const PlannedErasure& plan) {
          {"pipeline", slot == nullptr ? "" : slot->pipeline},
          {"partition", slot == nullptr ? "" : slot->partition},
          {"run", static_cast<std::uint32_t>(item.run)},
-         {"batch", item.batch == no_batch ? Json() : Json(static_cast<std::uint32_t>(item.batch))},
+         {"batch", item.batch == no_batch ? Json() : Json(batch_name(state, item.batch))},
          {"records", item.batch == no_batch ? Json()
                      : item.records.empty() ? Json("all")
                                             : Json(item.records)},

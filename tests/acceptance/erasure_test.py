@@ -46,6 +46,19 @@ class Erasure(Acceptance):
     def approve(self, project, proposed):
         project.do("approvals", "approve", proposed["approval"], "--key", project.key, "--as", "ana")
 
+    def test_a_batch_has_one_name_wherever_it_is_named(self):
+        project = self.made()
+        names = {item["partition"]: item["record"].partition(":")[0]
+                 for item in project.items("quarantine", "list")}
+        self.assertEqual(names, {DAY: "0", OTHER: "1"})
+        planned = project.json("erase", "plan", "--run", 0, "--only", "quarantine")
+        self.assertEqual({item["partition"]: item["batch"] for item in planned["items"]}, names)
+        self.assertIn(f"orders {OTHER}  run 0  batch 1,",
+                      project.do("erase", "plan", "--run", 0, "--only", "quarantine").out)
+        asked = project.items("sql", "SELECT partition, batch FROM quarantine")
+        self.assertEqual({item["partition"]: item["batch"] for item in asked}, names)
+        self.assertIn("record 1:1, held", project.do("trace", "orders", "1:1").out)
+
     def erased(self, project, *words):
         proposed = self.propose(project, *words)
         self.approve(project, proposed)

@@ -81,11 +81,11 @@ std::string many(std::uint64_t n, std::string_view one) {
 std::string item_line(const Json& item) {
   std::string what = item["kind"].get<std::string>();
   if (what == "quarantine")
-    what = fmt::format("batch {}, {}", item["batch"].get<std::uint32_t>(),
+    what = fmt::format("batch {}, {}", item["batch"].get<std::string>(),
                        item["records"].is_string() ? std::string("all its records")
                                                    : many(item["records"].size(), "record"));
   else if (what == "amendment")
-    what = fmt::format("amendment of {}:{}", item["batch"].get<std::uint32_t>(),
+    what = fmt::format("amendment of {}:{}", item["batch"].get<std::string>(),
                        item["records"][0].get<std::uint32_t>());
   else
     what = "retained input";

@@ -158,8 +158,10 @@ Outcome sql(Invocation& in) {
           }};
   if (const auto done = query_book(book->state, *book->ledger, query, mib << 20, rows); !done)
     return std::unexpected(problem_of(done.error(), query));
-  const std::string rests =
-      fmt::format("as of entry {} · state sha256:{}", book->state.size, hex(root));
+  const std::string rests = fmt::format(
+      "as of {} · state sha256:{}",
+      book->state.size == 0 ? "the empty book" : fmt::format("entry {}", book->state.size - 1),
+      hex(root));
   if (streams) {
     if (format == Format::jsonl)
       in.output.stream("summary", {{"kind", listing.kind},

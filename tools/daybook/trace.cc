@@ -7,6 +7,7 @@
 #include "replay/words.h"
 #include "runner/definitions.h"
 #include "runner/quarantine.h"
+#include "statemachine/batch_name.h"
 #include "tools/daybook/held_records.h"
 #include "tools/daybook/row_question.h"
 
@@ -267,13 +268,14 @@ class Story {
     json_["quarantined"] = {{"index", told.index}, {"violations", std::move(violations)}};
     const BatchId batch = again_.recorded.staged.batch;
     if (batch == no_batch) return;
-    json_["quarantined"]["record"] = fmt::format("{}:{}", batch, told.index);
+    const std::string name = fmt::format("{}:{}", batch_name(view_.state, batch), told.index);
+    json_["quarantined"]["record"] = name;
     const BatchState& state = *view_.state.find(batch);
     const auto touched = state.touched.find(static_cast<std::uint32_t>(told.index));
     const auto records = read_batch(view_, batch);
     if (records && told.index < records->size())
       json_["quarantined"]["status"] = word((*records)[told.index].status);
-    line(fmt::format("record {}:{}, {}", batch, told.index,
+    line(fmt::format("record {}, {}", name,
                      records && told.index < records->size()
                          ? std::string(word((*records)[told.index].status))
                          : "held"));
