@@ -42,8 +42,8 @@ std::string definition_payload(const Pipeline& pipeline) {
   return json.dump();
 }
 
-boost::asio::awaitable<Result<DefinitionId>> register_definition(Keeper& keeper, Actor actor,
-                                                                 const Pipeline& pipeline) {
+boost::asio::awaitable<std::expected<DefinitionId, NotRegistered>> register_definition(
+    Keeper& keeper, Actor actor, const Pipeline& pipeline) {
   const State& state = keeper.state();
   const auto known = state.definition_by_digest.find(pipeline.digest);
   const auto current = state.current_definition.find(pipeline.name);
@@ -52,14 +52,16 @@ boost::asio::awaitable<Result<DefinitionId>> register_definition(Keeper& keeper,
     co_return current->second;
   const std::string payload = definition_payload(pipeline);
   const auto files = keeper.payloads().put(bytes_of(payload));
-  if (!files) co_return std::unexpected(files.error());
+  if (!files) co_return std::unexpected(NotRegistered{.detail = files.error().detail});
   const Command command = RegisterDefinition{.pipeline = pipeline.name,
                                              .version = pipeline.version,
                                              .digest = pipeline.digest,
                                              .files = as_ref(*files),
                                              .owner = pipeline.owner};
   const auto answer = co_await keeper.ask(std::move(actor), command);
-  if (!answer) co_return fail(Error::Code::conflict, "{}", answer.error().detail);
+  if (!answer)
+    co_return std::unexpected(
+        NotRegistered{.detail = answer.error().detail, .refusal = answer.error()});
   co_return std::get<DefinitionRegistered>(answer->events.front()).definition;
 }
 

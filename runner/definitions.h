@@ -16,8 +16,13 @@ namespace daybook {
 std::string definition_payload(const Pipeline& pipeline);
 
 // Registers the pipeline's definition unless the book has it as the current one; its id either way.
-boost::asio::awaitable<Result<DefinitionId>> register_definition(Keeper& keeper, Actor actor,
-                                                                 const Pipeline& pipeline);
+// The error is what the disk said, or what the rules did.
+struct NotRegistered {
+  std::string detail;
+  std::optional<Refusal> refusal = {};
+};
+boost::asio::awaitable<std::expected<DefinitionId, NotRegistered>> register_definition(
+    Keeper& keeper, Actor actor, const Pipeline& pipeline);
 
 // Reads definitions back out of the book, once each.
 class DefinitionCache {

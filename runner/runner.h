@@ -38,6 +38,7 @@ struct RunProblem {
   enum class Kind : std::uint8_t { refused, definition, source, sink, storage, nothing } kind;
   std::string message, hint;
   Diagnostics diagnostics;
+  std::optional<Refusal> refusal = {};  // what the rules said, where they refused it
 };
 
 // A run that a crash or an interruption had left open, and what was done for it now.

@@ -19,7 +19,9 @@ RunProblem problem(RunProblem::Kind kind, std::string message, std::string hint 
 }
 
 RunProblem refused(const Refusal& refusal) {
-  return problem(RunProblem::Kind::refused, refusal.detail);
+  RunProblem out = problem(RunProblem::Kind::refused, refusal.detail);
+  out.refusal = refusal;
+  return out;
 }
 
 }  // namespace
@@ -263,7 +265,9 @@ asio::awaitable<std::expected<RunReport, RunProblem>> Runner::run(RunRequest req
 
   const auto definition = co_await register_definition(keeper_, request.actor, *pipeline);
   if (!definition)
-    co_return std::unexpected(problem(RunProblem::Kind::storage, definition.error().detail));
+    co_return std::unexpected(definition.error().refusal
+                                  ? refused(*definition.error().refusal)
+                                  : problem(RunProblem::Kind::storage, definition.error().detail));
   definitions_.put(*definition, pipeline);
 
   std::vector<std::string> keys;

@@ -115,8 +115,11 @@ Plan plan(const State& state, const Slot& slot, const RunState& run, const PlanP
   if (run.kind == RunKind::release) return {.reason = released};
   const bool ask = run.kind == RunKind::normal && !c.force;
   const RunState* before = state.find(slot.run);
+  // A new partition is planned before anything of it was read: then its attempt says what it was.
+  const bool read_later = slot.inputs == Digest{} && slot.staged;
+  const Digest& tried = read_later ? slot.staged->inputs : slot.inputs;
   if (ask && before != nullptr && before->definition == run.definition &&
-      before->engine == run.engine && slot.inputs == c.inputs) {
+      before->engine == run.engine && tried == c.inputs) {
     if (slot.phase == SlotPhase::quarantined)
       return {.act = Act::skip, .skip = SkipReason::set_aside};
     if (slot.phase == SlotPhase::held || slot.phase == SlotPhase::awaiting_approval)

@@ -212,5 +212,43 @@ class ControlTest(Acceptance):
         self.finish()
 
 
+class RefusalTest(Acceptance):
+    """A run that the rules of the book refuse says what would let it."""
+
+    def setUp(self):
+        self.book = small.make(self.project())
+
+    def test_a_pause_names_the_command_that_takes_it_back(self):
+        self.book.do("pause", "--reason", "maintenance")
+        self.assertIn("hint: daybook resume", self.book.do("run", FILE, exits=6).err)
+        self.book.do("resume")
+        self.book.do("run", FILE)
+
+    def test_what_an_earlier_run_set_aside_is_not_called_unchanged(self):
+        small.write_day(self.book, small.DAYS[0], ["1,one,x", "2,two,x"])       # no record is left: held
+        self.book.write(f"feed/{small.DAYS[1]}/orders.csv", "id;name\n1;one\n")  # another shape: set aside
+        self.book.do("run", FILE, exits=1)
+        # What could not be read was never known by its digest: it is tried once more.
+        self.book.do("run", FILE, exits=1)
+        again = self.book.do("run", FILE, exits=1)
+        self.assertRegex(again.out, rf"{small.DAYS[0]} +held +since run 0: daybook explain {small.DAYS[0]}")
+        self.assertRegex(again.out, rf"{small.DAYS[1]} +quarantined +since run 1")
+        self.assertIn("1 unchanged, not loaded again", again.out)
+        small.write_day(self.book, small.DAYS[1], ["1,one,1"])
+        self.book.do("run", FILE, exits=7)
+        self.book.do("hold", "load", small.DAYS[0], "--reason", "it is so")
+        self.book.do("run", FILE)
+        self.assertIn("3 unchanged", self.book.do("run", FILE).out)
+
+    def test_a_run_by_somebody_without_the_role_is_not_allowed(self):
+        key = self.book.at("ana")
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True,
+                       stdin=subprocess.DEVNULL)
+        self.book.do("principals", "add", "ana", "--key", key + ".pub", "--role", "operator")
+        refused = self.book.do("run", FILE, exits=4)
+        self.assertIn("error[DB-1007]", refused.err)
+        self.assertIn("operator", refused.err)
+
+
 if __name__ == "__main__":
     main()

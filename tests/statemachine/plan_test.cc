@@ -119,6 +119,20 @@ TEST(Plan, SkipsWhatWaitsForAPerson) {
   }
 }
 
+// What is read of a new partition is known only once it was read. Staging it again undid the
+// approvals that were collected meanwhile.
+TEST(Plan, SkipsWhatWaitsForAPersonThoughItWasPlannedBeforeItsInputsWereKnown) {
+  const History read_when_staged = run_open + opened() +
+                                   planned_as(PlanReason::new_partition, run0, slot0, Digest{}) +
+                                   attempted() + staged_as();
+  for (const History& waiting :
+       {read_when_staged + asks(), read_when_staged + held_for("rows is 10, must be 11")}) {
+    const History next = again(waiting, RunKind::normal, RunOutcome::held);
+    given(next).when(planning()).then({skipped_as(SkipReason::waiting)});
+    given(next).when(planning(inputs_b)).then({plan_of(PlanReason::failed_before, inputs_b)});
+  }
+}
+
 // A skip turned "held" into "skipped": the decision came too late by a night.
 TEST(Plan, SkippedAsWaitingItStillWaits) {
   given(again(held, RunKind::normal, RunOutcome::held))

@@ -62,6 +62,7 @@ std::expected<std::shared_ptr<const Pipeline>, Problem> load_pipeline(Output& ou
 }
 
 Problem problem_of(const RunProblem& problem) {
+  if (problem.refusal) return problem_of(*problem.refusal);
   Problem out{.exit = Exit::bad,
               .code = "DB-1014",
               .message = problem.message,
@@ -143,6 +144,10 @@ std::string run_text(const Output& output, const Keeper& keeper, RunId id,
           slot && state.find(*slot)->run == id)
         if (const std::string why = reason_of(keeper, *slot); !why.empty())
           line += "  " + printable(why);
+    if (item.contains("since_run"))
+      line +=
+          fmt::format("  since run {}: daybook explain {}", item["since_run"].get<std::uint32_t>(),
+                      item["partition"].get<std::string>());
     while (line.ends_with(' ')) line.pop_back();
     text += line + "\n";
   }

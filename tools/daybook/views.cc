@@ -99,6 +99,17 @@ Json run_item(const State& state, RunId id) {
           {"entry", entry_number(run.started)}};
 }
 
+namespace {
+
+// What the run left as an earlier one had left it, although nothing of it is loaded.
+bool passed_over(const Slot& slot, RunId run) {
+  return slot.run < run &&
+         (slot.phase == SlotPhase::quarantined || slot.phase == SlotPhase::held ||
+          slot.phase == SlotPhase::awaiting_approval || slot.phase == SlotPhase::compensated);
+}
+
+}  // namespace
+
 Json run_slot_item(const State& state, RunId run, SlotId id) {
   const Slot& slot = *state.find(id);
   Json out = slot_item(state, id);
@@ -116,6 +127,9 @@ Json run_slot_item(const State& state, RunId run, SlotId id) {
     out["rows"] = slot.staged->output_rows;
     out["quarantined"] = slot.staged->counts.quarantined;
     out["counts"] = counts_json(slot.staged->counts);
+  } else if (passed_over(slot, run)) {
+    out["rows"] = out["quarantined"] = out["counts"] = nullptr;
+    out["since_run"] = static_cast<std::uint32_t>(slot.run);
   } else if (slot.run != run || slot.phase == SlotPhase::skipped ||
              slot.phase == SlotPhase::verified) {
     result = "unchanged";
@@ -175,16 +189,19 @@ std::vector<TableColumn> slot_columns() {
 Exit exit_of(const State& state, RunId id) {
   const RunState* run = state.find(id);
   if (run == nullptr) return Exit::bad;
-  bool held = false, waits = false;
+  bool aside = false, held = false, waits = false;
   for (const SlotId slot_id : run->slots) {
     const Slot& slot = *state.find(slot_id);
-    if (slot.run != id) continue;
+    if (slot.run != id && !passed_over(slot, id)) continue;
+    aside = aside || (slot.run != id && slot.phase == SlotPhase::quarantined);
     held = held || slot.phase == SlotPhase::held;
     waits = waits || slot.phase == SlotPhase::awaiting_approval;
   }
   if (run->open) return Exit::pending;
   switch (run->outcome) {
-    case RunOutcome::succeeded: return Exit::good;
+    case RunOutcome::succeeded:
+      // It did all there was to do; what waits from before is not loaded for all that.
+      return aside ? Exit::bad : held ? Exit::gate : waits ? Exit::pending : Exit::good;
     case RunOutcome::held: return waits && !held ? Exit::pending : Exit::gate;
     case RunOutcome::failed:
     case RunOutcome::cancelled: return Exit::bad;
