@@ -13,34 +13,37 @@
 
 namespace daybook::commands {
 
-Outcome completion(Invocation& in) {
-  in.output.raw(completion_script(in.arguments.text("SHELL")));
+namespace {
+
+// Text for people; for programs, a document that holds it.
+Outcome say_text(Invocation& in, std::string kind, std::string text) {
+  if (in.output.machine())
+    return printed(in.output.print(Document{
+        .kind = std::move(kind), .json = {{"text", text}}, .text = {}, .ledger_size = {}}));
+  in.output.raw(text);
   return Exit::good;
+}
+
+}  // namespace
+
+Outcome completion(Invocation& in) {
+  return say_text(in, "Completion", completion_script(in.arguments.text("SHELL")));
 }
 
 Outcome help(Invocation& in) {
   const auto words = in.arguments.all("WORD");
-  if (words.empty()) {
-    in.output.raw(help_overview(in.output.out()));
-    return Exit::good;
-  }
+  if (words.empty()) return say_text(in, "Help", help_overview(in.output.out()));
   std::string path;
   for (const std::string& word : words) path += (path.empty() ? "" : " ") + word;
-  if (const CommandSpec* command = find_command(path)) {
-    in.output.raw(help_command(in.output.out(), *command));
-    return Exit::good;
-  }
+  if (const CommandSpec* command = find_command(path))
+    return say_text(in, "Help", help_command(in.output.out(), *command));
   for (const Group& group : command_groups())
-    if (group.name == path) {
-      in.output.raw(help_group(in.output.out(), path));
-      return Exit::good;
-    }
+    if (group.name == path) return say_text(in, "Help", help_group(in.output.out(), path));
   const std::string topic = help_topic(path);
   if (topic.empty())
     return not_found("topics: exit-codes, environment, formatting, problems",
                      "there is no command and no topic \"{}\"", printable(path.substr(0, 80)));
-  in.output.raw(topic);
-  return Exit::good;
+  return say_text(in, "Help", topic);
 }
 
 Outcome version(Invocation& in) {

@@ -129,7 +129,8 @@ std::vector<CommandSpec> of_quarantine() {
        .text =
            "One object a line: batch, record, source, row, offset, rules, and the bytes as text "
            "or, where they are not UTF-8, in base64. Add \"amended\" with the new text to a line "
-           "and give the file to import.",
+           "and give the file to import. With `-o json` or `-o csv` the records are one document, "
+           "which import does not read.",
        .arguments = {records},
        .flags = {pipeline,
                  partition,

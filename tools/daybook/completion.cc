@@ -113,7 +113,7 @@ std::string zsh_text(std::string_view text) {
 std::string zsh() {
   std::string out =
       "#compdef daybook\n# made by: daybook completion zsh\n_daybook() {\n"
-      "  local path=\"$words[2]\"\n  local -a list\n";
+      "  local where=\"$words[2]\"\n  local -a list\n";  // `path` would be the shell's own
   std::string groups;
   for (const Group& group : command_groups()) groups += (groups.empty() ? "" : "|") + group.name;
   const auto described = [](const auto& words) {
@@ -127,13 +127,13 @@ std::string zsh() {
       "fi\n",
       described(words_after("")));
   out += fmt::format(
-      "  case $path in\n  {})\n    if (( CURRENT == 3 )); then\n      case $path in\n", groups);
+      "  case $where in\n  {})\n    if (( CURRENT == 3 )); then\n      case $where in\n", groups);
   for (const Group& group : command_groups())
     out += fmt::format("      {}) list=({} ) ;;\n", group.name, described(words_after(group.name)));
   out +=
-      "      esac\n      _describe command list\n      return\n    fi\n    path=\"$path "
+      "      esac\n      _describe command list\n      return\n    fi\n    where=\"$where "
       "$words[3]\" ;;\n"
-      "  esac\n  case $path in\n";
+      "  esac\n  case $where in\n";
   for (const CommandSpec& command : command_table()) {
     if (command.hidden) continue;
     out += fmt::format("  {}) _arguments", quoted(command.path));
@@ -164,13 +164,18 @@ std::string fish() {
     for (const auto& [word, meaning] : words_after(group.name))
       out += fmt::format("complete -c daybook -n '__fish_seen_subcommand_from {}' -a {} -d {}\n",
                          group.name, word, quoted(meaning));
-  for (const Flag& flag : global_flags())
-    out +=
-        fmt::format("complete -c daybook -l {}{} -d {}{}\n", flag.name,
-                    flag.letter != 0 ? fmt::format(" -s {}", flag.letter) : "", quoted(flag.help),
-                    flag.value.empty() ? ""
-                    : takes_file(flag) ? " -r -F"
-                                       : " -x");
+  const auto flag_line = [](const Flag& flag, const std::string& condition) {
+    std::string all;
+    for (const std::string& choice : flag.choices) all += (all.empty() ? "" : " ") + choice;
+    return fmt::format("complete -c daybook{} -l {}{} -d {}{}{}\n", condition, flag.name,
+                       flag.letter != 0 ? fmt::format(" -s {}", flag.letter) : "",
+                       quoted(flag.help),
+                       flag.value.empty() ? ""
+                       : takes_file(flag) ? " -r -F"
+                                          : " -x",
+                       all.empty() ? "" : " -a " + quoted(all));
+  };
+  for (const Flag& flag : global_flags()) out += flag_line(flag, "");
   for (const CommandSpec& command : command_table()) {
     if (command.hidden) continue;
     std::string condition;
@@ -184,17 +189,11 @@ std::string fish() {
     std::vector<Flag> flags = command.flags;
     if (command.reads_book)
       flags.insert(flags.end(), reading_flags().begin(), reading_flags().end());
-    for (const Flag& flag : flags) {
-      std::string all;
-      for (const std::string& choice : flag.choices) all += (all.empty() ? "" : " ") + choice;
-      out +=
-          fmt::format("complete -c daybook -n {} -l {}{} -d {}{}{}\n", quoted(condition), flag.name,
-                      flag.letter != 0 ? fmt::format(" -s {}", flag.letter) : "", quoted(flag.help),
-                      flag.value.empty() ? ""
-                      : takes_file(flag) ? " -r -F"
-                                         : " -x",
-                      all.empty() ? "" : " -a " + quoted(all));
-    }
+    condition = " -n " + quoted(condition);
+    if (std::ranges::any_of(command.arguments,
+                            [](const Argument& argument) { return argument.form == Form::path; }))
+      out += fmt::format("complete -c daybook{} -F\n", condition);
+    for (const Flag& flag : flags) out += flag_line(flag, condition);
   }
   return out;
 }

@@ -7,11 +7,13 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 
 #include "ledger/anchor.h"
 #include "ledger/codec/event_codec.h"
 #include "ledger/file_system.h"
 #include "replay/words.h"
+#include "runner/dataplane/stage.h"
 #include "tools/daybook/book_reader.h"
 #include "tools/daybook/ssh_keygen.h"
 
@@ -78,11 +80,27 @@ Check program(const std::string& name, const std::string& what_for) {
           there ? "" : what_for};
 }
 
+// Schedules and their catching up go by these; they change several times a year.
+Check time_zones() {
+  std::ifstream file("/usr/share/zoneinfo/tzdata.zi");
+  std::string line;
+  std::getline(file, line);
+  constexpr std::string_view mark = "# version ";
+  if (!line.starts_with(mark))
+    return {"time zones", Health::warning, "no time zone data of a known version",
+            "install tzdata: schedules need it"};
+  return {"time zones", Health::good, "tzdata " + line.substr(mark.size())};
+}
+
 }  // namespace
 
 Outcome doctor(Invocation& in) {
   std::vector<Check> checks = {
-      descriptors(), program("ssh-keygen", "approvals sign with it: install openssh-client")};
+      {"version", Health::good,
+       fmt::format("daybook {}, {}", DAYBOOK_VERSION, engine_version().text)},
+      descriptors(),
+      time_zones(),
+      program("ssh-keygen", "approvals sign with it: install openssh-client")};
   const auto paths = find_book_of(in.arguments);
   std::optional<std::uint64_t> size;
   if (!paths) {

@@ -127,8 +127,8 @@ Outcome show_plan(Invocation& in, std::shared_ptr<const Pipeline> pipeline, cons
                  {"stands", nullptr}};
     if (slot != nullptr)
       if (const GenerationState* current = generation(*slot, slot->current))
-        item["stands"] =
-            fmt::format("generation {}, {} rows", current->number, grouped(current->rows));
+        item["stands"] = fmt::format("generation {}, {} row{}", current->number,
+                                     grouped(current->rows), current->rows == 1 ? "" : "s");
     PlanPartition command{.run = run,
                           .sink = sink,
                           .partition = offer.key,

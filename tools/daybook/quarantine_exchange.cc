@@ -88,21 +88,30 @@ Outcome quarantine_export(Invocation& in) {
     if (!made) return std::unexpected(made.error());
     file.emplace(std::move(*made));
   }
+  // A whole document, where one is asked for; lines as import reads them otherwise.
+  const Format format = in.output.format();
+  const bool document = !file && (format == Format::json || format == Format::csv);
+  std::vector<HeldRecord> records;
   std::uint64_t count = 0;
   const auto done = each_record(
       book->with(*payloads), *wish,
       [&](const PassingRecord&, const WholeRecord& whole) -> std::expected<bool, Problem> {
         const auto record = whole();
         if (!record) return std::unexpected(problem_of(record.error()));
+        ++count;
+        if (document) {
+          records.push_back(*record);
+          return true;
+        }
         const std::string line = dump(record_item(book->state, *record)) + "\n";
         if (file)
           file->write(line);
         else
           in.output.raw(line);
-        ++count;
         return true;
       });
   if (!done) return std::unexpected(done.error());
+  if (document) return printed(in.output.print(record_listing(book->state, records)));
   if (file)
     if (const auto written = file->finish(); !written) return std::unexpected(written.error());
   in.output.say(fmt::format("{} record{}{}", grouped(count), count == 1 ? "" : "s",

@@ -80,27 +80,33 @@ complete -c daybook -n '__fish_seen_subcommand_from ledger' -a prove-completenes
 complete -c daybook -n '__fish_seen_subcommand_from ledger' -a prove-conservation -d 'prove that no row of a partition was lost'
 complete -c daybook -n '__fish_seen_subcommand_from ledger' -a key -d 'print the key that verifies the book'\''s signatures'
 complete -c daybook -l book -d 'the book: its .daybook folder, or the project that holds it' -r -F
-complete -c daybook -l output -s o -d 'form of the result: text, wide (text, never cut), json, jsonl or csv' -x
+complete -c daybook -l output -s o -d 'form of the result: text, wide (text, never cut), json, jsonl or csv' -x -a 'text wide json jsonl csv'
 complete -c daybook -l fields -d 'only these fields of each item' -x
-complete -c daybook -l time -d 'how text shows times: relative, iso or raw (microseconds)' -x
+complete -c daybook -l time -d 'how text shows times: relative, iso or raw (microseconds)' -x -a 'relative iso raw'
 complete -c daybook -l quiet -s q -d 'no talk on standard error save problems'
-complete -c daybook -l color -d 'colour: auto, always or never' -x
-complete -c daybook -l error-format -d 'form of problems: text, or json (RFC 9457)' -x
+complete -c daybook -l color -d 'colour: auto, always or never' -x -a 'auto always never'
+complete -c daybook -l error-format -d 'form of problems: text, or json (RFC 9457)' -x -a 'text json'
 complete -c daybook -l yes -s y -d 'answer every question with yes'
 complete -c daybook -l no-input -d 'never ask; what would need an answer is refused'
 complete -c daybook -l help -s h -d 'what this command does, with examples'
+complete -c daybook -n '__fish_seen_subcommand_from quickstart' -F
 complete -c daybook -n '__fish_seen_subcommand_from quickstart' -l rows -d 'records in the feed (default 230000)' -x
 complete -c daybook -n '__fish_seen_subcommand_from quickstart' -l no-run -d 'write the files and the book, and run nothing'
+complete -c daybook -n '__fish_seen_subcommand_from init' -F
 complete -c daybook -n '__fish_seen_subcommand_from init' -l anchor -d 'where the head of the ledger is kept; best on another device' -r -F
+complete -c daybook -n '__fish_seen_subcommand_from check' -F
 complete -c daybook -n '__fish_seen_subcommand_from check' -l strict -d 'warnings count as errors'
+complete -c daybook -n '__fish_seen_subcommand_from plan' -F
 complete -c daybook -n '__fish_seen_subcommand_from plan' -l partition -d 'only this partition; may be given several times' -x
 complete -c daybook -n '__fish_seen_subcommand_from plan' -l force -d 'as if nothing were known to be unchanged'
 complete -c daybook -n '__fish_seen_subcommand_from plan' -l exit-code -d 'exit 11 where there is something to do'
+complete -c daybook -n '__fish_seen_subcommand_from run' -F
 complete -c daybook -n '__fish_seen_subcommand_from run' -l partition -d 'only this partition; may be given several times' -x
 complete -c daybook -n '__fish_seen_subcommand_from run' -l force -d 'do it again even where nothing changed'
 complete -c daybook -n '__fish_seen_subcommand_from run' -l reason -d 'why; kept in the book' -x
 complete -c daybook -n '__fish_seen_subcommand_from run' -l idempotency-key -d 'asking again with the same key starts nothing new' -x
 complete -c daybook -n '__fish_seen_subcommand_from run' -l dry-run -d 'say what would be done, and do nothing'
+complete -c daybook -n '__fish_seen_subcommand_from rerun' -F
 complete -c daybook -n '__fish_seen_subcommand_from rerun' -l partition -d 'only this partition; may be given several times' -x
 complete -c daybook -n '__fish_seen_subcommand_from rerun' -l failed -d 'what failed or is missing (the default)'
 complete -c daybook -n '__fish_seen_subcommand_from rerun' -l reason -d 'why; kept in the book' -x
@@ -124,6 +130,7 @@ complete -c daybook -n '__fish_seen_subcommand_from resume' -l reason -d 'why; k
 complete -c daybook -n '__fish_seen_subcommand_from resume' -l dry-run -d 'say what would be done, and do nothing'
 complete -c daybook -n '__fish_seen_subcommand_from cancel' -l reason -d 'why; kept in the book' -x
 complete -c daybook -n '__fish_seen_subcommand_from cancel' -l dry-run -d 'say what would be done, and do nothing'
+complete -c daybook -n '__fish_seen_subcommand_from reconcile' -F
 complete -c daybook -n '__fish_seen_subcommand_from reconcile' -l deep -d 're-read the data too, not the markers alone'
 complete -c daybook -n '__fish_seen_subcommand_from reconcile' -l dry-run -d 'say what would be done, and do nothing'
 complete -c daybook -n '__fish_seen_subcommand_from hold; and __fish_seen_subcommand_from list' -l as-of -d 'the book as it was after this many entries, or at this time' -x
@@ -166,6 +173,7 @@ complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_
 complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from export' -l status -d 'held, amended, released, delivered, discarded, erased or all (default: held and amended)' -x -a 'held amended released delivered discarded erased all'
 complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from export' -l file -d 'write here instead of stdout; must be new' -r -F
 complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from export' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from import' -F
 complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from import' -l reason -d 'why; kept in the book' -x
 complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from import' -l dry-run -d 'say what would be done, and do nothing'
 complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_subcommand_from partitions' -l pipeline -d 'only of this pipeline' -x
@@ -241,6 +249,7 @@ complete -c daybook -n '__fish_seen_subcommand_from diff' -l limit -d 'at most s
 complete -c daybook -n '__fish_seen_subcommand_from diff' -l no-rows -d 'leave the rows out'
 complete -c daybook -n '__fish_seen_subcommand_from diff' -l exit-code -d 'exit 11 where there is a difference'
 complete -c daybook -n '__fish_seen_subcommand_from diff' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from bisect' -F
 complete -c daybook -n '__fish_seen_subcommand_from replay' -l partition -d 'only this partition' -x
 complete -c daybook -n '__fish_seen_subcommand_from replay' -l with -d 'under this pipeline file' -r -F
 complete -c daybook -n '__fish_seen_subcommand_from replay' -l with-contract -d 'with this contract in place of the one of its id or name; may be repeated' -r -F
@@ -253,10 +262,14 @@ complete -c daybook -n '__fish_seen_subcommand_from lineage' -l as-of -d 'the bo
 complete -c daybook -n '__fish_seen_subcommand_from impact' -l definition -d 'this pipeline file instead of the book'\''s; may be repeated' -r -F
 complete -c daybook -n '__fish_seen_subcommand_from impact' -l limit -d 'at most so many loads as text (default 50; 0: all)' -x
 complete -c daybook -n '__fish_seen_subcommand_from impact' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from export' -F
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove' -F
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove-completeness' -F
 complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove-completeness' -l from -d 'the first partition (default: the first of all)' -x
 complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove-completeness' -l to -d 'the last partition, included' -x
 complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove-completeness' -l every -d 'each day or month between them is to be there' -x -a 'day month'
 complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove-completeness' -l sink -d 'where a pipeline wrote to several' -x
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove-conservation' -F
 complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove-conservation' -l pipeline -d 'of this pipeline' -x
 complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove-conservation' -l generation -d 'this one (default: what stands, else the last)' -x
 complete -c daybook -n '__fish_seen_subcommand_from trace' -l partition -d 'look in this partition alone; otherwise newest first until it is found' -x
@@ -288,6 +301,7 @@ complete -c daybook -n '__fish_seen_subcommand_from sql' -l tables -d 'the table
 complete -c daybook -n '__fish_seen_subcommand_from sql' -l limit -d 'at most so many rows (default 1000 as text, all in other forms; 0: all)' -x
 complete -c daybook -n '__fish_seen_subcommand_from sql' -l memory -d 'what the query may keep while it works (default 512)' -x
 complete -c daybook -n '__fish_seen_subcommand_from sql' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from evidence' -F
 complete -c daybook -n '__fish_seen_subcommand_from evidence' -l run -d 'about this run' -x
 complete -c daybook -n '__fish_seen_subcommand_from evidence' -l compensation -d 'about this compensation' -x
 complete -c daybook -n '__fish_seen_subcommand_from evidence' -l from -d 'every entry from this one, or this time, on' -x

@@ -1,17 +1,17 @@
 #compdef daybook
 # made by: daybook completion zsh
 _daybook() {
-  local path="$words[2]"
+  local where="$words[2]"
   local -a list
   if (( CURRENT == 2 )); then
     list=( 'quickstart:write a demo project and run it' 'init:make a book for a project' 'check:check pipelines and contracts' 'plan:what a run would do, and why' 'run:run a pipeline' 'rerun:run again what failed' 'runs:what ran' 'pause:start no new work' 'resume:take a pause back' 'cancel:cancel a run' 'reconcile:compare a sink with the book' 'hold:partitions that wait for a decision' 'quarantine:records and partitions that were set aside' 'compensate:take back what was loaded' 'approvals:what waits for a signature' 'principals:who may sign' 'erase:make what the book keeps of records and inputs unreadable' 'legal-hold:what may not be erased' 'diff:what differs between two runs' 'bisect:the first entry at which two books part, or one departs from itself' 'replay:do a run again in a sandbox, as it was or as it might have been' 'lineage:where a column comes from' 'impact:what a column, a file or a run reaches' 'ledger:the book for those who check it elsewhere' 'trace:tell the story of one row' 'prove:write a proof of one row that others check offline' 'state:where every partition stands' 'log:the entries of the book' 'explain:why a partition is where it is, entry by entry' 'sql:ask the book in SQL' 'evidence:hand over a part of the book, for others to check' 'verify:check the whole book' 'doctor:check the machine and the book'\''s folder' 'completion:print completions for a shell' 'help:help for a command or a topic' 'version:versions of this program and its engine' )
     _describe command list
     return
   fi
-  case $path in
+  case $where in
   runs|hold|quarantine|compensate|approvals|principals|erase|legal-hold|ledger)
     if (( CURRENT == 3 )); then
-      case $path in
+      case $where in
       runs) list=( 'list:list runs, newest first' 'show:one run, partition by partition' ) ;;
       hold) list=( 'list:partitions that wait for a decision' 'load:load a held partition in spite of its gates' 'discard:drop what a held partition staged' ) ;;
       quarantine) list=( 'list:records that were set aside' 'groups:how many records broke which rule' 'show:one record, with its original bytes' 'amend:give a record new bytes' 'release:let records pass' 'discard:never load records' 'export:write records as JSONL' 'import:amend records from JSONL' 'partitions:partitions that were set aside as a whole' 'release-partition:try a partition that was set aside again' ) ;;
@@ -25,9 +25,9 @@ _daybook() {
       _describe command list
       return
     fi
-    path="$path $words[3]" ;;
+    where="$where $words[3]" ;;
   esac
-  case $path in
+  case $where in
   'quickstart') _arguments '--rows[records in the feed (default 230000)]:N:' '--no-run[write the files and the book, and run nothing]' '--book[the book\: its .daybook folder, or the project that holds it]:DIR:_files' '--output[form of the result\: text, wide (text, never cut), json, jsonl or csv]:FORMAT:(text wide json jsonl csv)' '--fields[only these fields of each item]:A,B:' '--time[how text shows times\: relative, iso or raw (microseconds)]:FORM:(relative iso raw)' '--quiet[no talk on standard error save problems]' '--color[colour\: auto, always or never]:WHEN:(auto always never)' '--error-format[form of problems\: text, or json (RFC 9457)]:FORM:(text json)' '--yes[answer every question with yes]' '--no-input[never ask; what would need an answer is refused]' '--help[what this command does, with examples]' '*:file:_files' ;;
   'init') _arguments '--anchor[where the head of the ledger is kept; best on another device]:FILE:_files' '--book[the book\: its .daybook folder, or the project that holds it]:DIR:_files' '--output[form of the result\: text, wide (text, never cut), json, jsonl or csv]:FORMAT:(text wide json jsonl csv)' '--fields[only these fields of each item]:A,B:' '--time[how text shows times\: relative, iso or raw (microseconds)]:FORM:(relative iso raw)' '--quiet[no talk on standard error save problems]' '--color[colour\: auto, always or never]:WHEN:(auto always never)' '--error-format[form of problems\: text, or json (RFC 9457)]:FORM:(text json)' '--yes[answer every question with yes]' '--no-input[never ask; what would need an answer is refused]' '--help[what this command does, with examples]' '*:file:_files' ;;
   'check') _arguments '--strict[warnings count as errors]' '--book[the book\: its .daybook folder, or the project that holds it]:DIR:_files' '--output[form of the result\: text, wide (text, never cut), json, jsonl or csv]:FORMAT:(text wide json jsonl csv)' '--fields[only these fields of each item]:A,B:' '--time[how text shows times\: relative, iso or raw (microseconds)]:FORM:(relative iso raw)' '--quiet[no talk on standard error save problems]' '--color[colour\: auto, always or never]:WHEN:(auto always never)' '--error-format[form of problems\: text, or json (RFC 9457)]:FORM:(text json)' '--yes[answer every question with yes]' '--no-input[never ask; what would need an answer is refused]' '--help[what this command does, with examples]' '*:file:_files' ;;
