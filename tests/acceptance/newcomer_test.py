@@ -7,11 +7,13 @@ import glob
 import os
 import re
 import shlex
+import subprocess
 import unittest
 
-from harness import ROOT, Acceptance, Project, csv_rows, files_below, main
+from harness import BINARY, ROOT, Acceptance, Project, csv_rows, files_below, main
 
 README = os.path.join(ROOT, "README.md")
+VERIFIER = os.environ.get("DAYBOOK_VERIFIER", os.path.join(os.path.dirname(BINARY), "daybook-verify"))
 
 
 def sections():
@@ -83,6 +85,28 @@ class QuickstartTest(Acceptance):
                 # A first generation has nothing before it to go back to: that is an answer too.
                 self.reader.project.do(*words, cwd=self.reader.folder,
                                        exits=(0, 3, 5, 6) if "--dry-run" in words or "plan" in words else 0)
+
+
+class AskTest(Acceptance):
+    def test_every_question_is_answered_and_every_claim_is_good(self):
+        project = self.project()
+        for words in commands(blocks(sections()["What it looks like"])[0][2]):
+            if words[0] == "daybook":
+                project.do(*words[1:], cwd=project.at("demo") if words[1] == "run" else None, seconds=300)
+        path = os.pathsep.join([os.path.dirname(BINARY), os.path.dirname(VERIFIER), os.environ["PATH"]])
+        said = []
+        for language, _, block in blocks(sections()["What it can be asked"]):
+            self.assertEqual(language, "sh")
+            done = subprocess.run(["bash", "-euo", "pipefail", "-c", block], cwd=project.at("demo"), check=False,
+                                  env=project.environment | {"PATH": path}, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=240)
+            self.assertEqual(done.returncode, 0, block + done.stdout + done.stderr)
+            said.append(done.stdout)
+        self.assertRegex(said[0], r"good +output row 1 of \d+")
+        self.assertIn("identical", said[1])
+        self.assertRegex(said[1], r"rule step 2 filter +\d+ -> ")
+        self.assertRegex(said[2], r"value +unit_price of csv:feed")
+        self.assertEqual(said[3].count("good  "), 3, said[3])
 
 
 class OwnDataTest(Acceptance):
