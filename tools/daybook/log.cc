@@ -18,21 +18,28 @@ struct Wanted {
   std::string pipeline;
   std::optional<std::string> partition;
   std::optional<RunId> run;
+  std::vector<SlotId> slots = {};  // of the partition, among the first `looked` of the book
+  std::size_t looked = 0;
   bool all() const { return kind.empty() && pipeline.empty() && !partition && !run; }
+
+  // Slots are only ever added: each is looked at once, not once for every entry.
+  void find_slots(const State& state) {
+    for (; looked < state.slots.size(); ++looked)
+      if (const Slot& slot = state.slots[looked];
+          slot.partition == *partition && (pipeline.empty() || slot.pipeline == pipeline))
+        slots.push_back(SlotId{static_cast<std::uint32_t>(looked)});
+  }
 };
 
-bool matches(const State& state, const Entry& entry, const Wanted& wanted) {
+bool matches(const State& state, const Entry& entry, Wanted& wanted) {
   if (wanted.all()) return true;
   if (!wanted.kind.empty() && event_name(entry.event) != wanted.kind) return false;
   if (wanted.run && run_of(state, entry.event) != wanted.run) return false;
   if (!wanted.partition)
     return wanted.pipeline.empty() || pipeline_of(state, entry.event) == wanted.pipeline;
-  for (std::size_t i = 0; i < state.slots.size(); ++i)
-    if (state.slots[i].partition == *wanted.partition &&
-        (wanted.pipeline.empty() || state.slots[i].pipeline == wanted.pipeline) &&
-        is_about(state, entry.event, SlotId{static_cast<std::uint32_t>(i)}))
-      return true;
-  return false;
+  wanted.find_slots(state);
+  return std::ranges::any_of(wanted.slots,
+                             [&](SlotId slot) { return is_about(state, entry.event, slot); });
 }
 
 Json item_of(const State& state, const Entry& entry, EntryIndex index) {
@@ -60,7 +67,7 @@ std::string line_of(const Output& output, const State& state, const Entry& entry
 }
 
 // New entries as they land, until a signal.
-Outcome follow(Invocation& in, ReadBook& book, const Wanted& wanted) {
+Outcome follow(Invocation& in, ReadBook& book, Wanted& wanted) {
   const Interrupt interrupt;
   if (const auto done = in.output.finish(); !done) return std::unexpected(done.error());
   while (!interrupt.wait_ms(200)) {
