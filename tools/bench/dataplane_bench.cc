@@ -3,6 +3,7 @@
 //
 //   daybook_bench_dataplane [rows [threads [rounds [directory [csv|jsonl|parquet|all]]]]]
 //   daybook_bench_dataplane ours|plain FILE DIRECTORY THREADS        one run, for a profiler
+//   daybook_bench_dataplane generate ROWS FILE                       the CSV alone
 //
 // Prints one line a format: median wall seconds, median processor seconds (user and system), peak
 // memory, and their ratios; the raw figures of every run go to DIRECTORY/dataplane.jsonl. Both
@@ -369,6 +370,10 @@ int main(int argc, char** argv) {
                                                      : daybook::FileFormat::parquet;
     const auto run = mode == "ours" ? daybook::ours : daybook::plain;
     return run(format, in, argv[3], static_cast<unsigned>(number(4, 1)));
+  }
+  if (argc == 4 && std::string_view(argv[1]) == "generate") {
+    daybook::generate(false, number(2, 0), argv[3]);
+    return 0;
   }
   return daybook::compare(number(1, 10'000'000), static_cast<unsigned>(number(2, 2)),
                           static_cast<int>(number(3, 3)), argc > 4 ? argv[4] : "build/bench",

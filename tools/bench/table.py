@@ -1,10 +1,11 @@
 """Runs the measurements, shows what they found beside the goals of the design, and plots how cost grows.
 
-    table.py [quick] [ledger|fold|book|dataplane ...]
+    table.py [quick] [ledger|fold|book|dataplane|project ...]
+    table.py page          writes the page and the plot again from what was found before
 
 Writes build/bench/results.json (quick: quick.json) and scaling.svg beside it. A run of some programs keeps what
-the others found before. A run that is not quick also writes the tables into docs/performance.md and the plot into
-docs/images/scaling.svg.
+the others found before. A run that is not quick also writes the tables into docs/performance.md, what they are made
+of into docs/performance.jsonl, and the plot into docs/images/scaling.svg.
 """
 
 import datetime
@@ -28,6 +29,7 @@ PROGRAMS = {
     "fold": (["100"], ["10"]),
     "book": (["{dir}", "10000000"], ["{dir}", "100000"]),
     "dataplane": (["10000000", "2", "3", "{dir}"], ["200000", "2", "1", "{dir}"]),
+    "project": (["{dir}", "10000000", "2000"], ["{dir}", "200000", "100"]),
 }
 # The data plane once more with fewer rows, for its growth; JSONL has a fifth of them.
 FEWER_ROWS = (["100000", "1000000"], ["50000"])
@@ -36,20 +38,28 @@ FEWER_ROWS = (["100000", "1000000"], ["50000"])
 GOALS = [
     ("append_1", "append, one entry, / RocksDB alone", 0.75, True, "x"),
     ("append_256", "append, groups of 256, / RocksDB alone", 0.9, True, "x"),
-    ("append_256_pipeline", "the same through AppendPipeline", 0.9, True, "x"),
-    ("append_256_pipeline.per_second", "the same, entries a second", 500e3, True, "/s"),
+    ("append_256.per_second", "the same, entries a second", 500e3, True, "/s"),
     ("append_4096", "append, groups of 4,096, / RocksDB alone", 0.9, True, "x"),
-    ("append_4096_pipeline", "the same through AppendPipeline", 0.9, True, "x"),
-    ("decode + apply", "fold (decode + apply), entries a second", 3e6, True, "/s"),
+    ("decode + apply", "fold (decode + apply), entries a second of one core", 3e6, True, "/s"),
     ("verify_openssl", "verify / SHA-256 alone, OpenSSL", 0.7, True, "x"),
     ("verify_lanes", "verify / SHA-256 alone, our lanes", 0.7, True, "x"),
-    ("verify_lanes.per_second", "verify, entries a second", 3e6, True, "/s"),
+    ("verify_lanes.per_second", "verify, entries a second of one core", 3e6, True, "/s"),
     ("open_closed", "open the large book / 10 k entries, closed", 2, False, "x"),
     ("open_killed", "open the large book / 10 k entries, killed", 2, False, "x"),
     ("csv.time", "audited CSV to Parquet / plain DuckDB, time", 0.8, False, "x"),
+    ("csv.cpu", "the same, processor time", 0.8, False, "x"),
     ("csv.memory", "the same, memory", 1, False, "x"),
     ("jsonl.time", "audited JSONL to Parquet / plain DuckDB, time", 0.9, False, "x"),
+    ("jsonl.cpu", "the same, processor time", 0.9, False, "x"),
     ("parquet.time", "audited Parquet to Parquet / plain DuckDB, time", 1.25, False, "x"),
+    ("parquet.cpu", "the same, processor time", 1.25, False, "x"),
+    ("proof.made", "proof of a row / re-execution of its partition, processor time", 2, False, "x"),
+    ("proof.bytes", "proof of a row, without the two files made from it", 16 << 10, False, "B"),
+    ("proof.archive", "the same, the whole archive", 16 << 10, False, "B"),
+    ("proof.checked", "the same, checked offline", 0.05, False, "s"),
+    ("memory.limit", "peak memory over a large CSV / configured limit", 1, False, "x"),
+    ("memory.growth", "the same / peak memory over a quarter of it", 1.1, False, "x"),
+    ("partitions.growth", "run of many partitions / of a tenth, processor time each", 1.25, False, "x"),
 ]
 
 
@@ -64,6 +74,8 @@ def run(name, quick):
     arguments = [a.format(dir=OUT) for a in PROGRAMS[name][1 if quick else 0]]
     program = str(ROOT / f"build/release/daybook_bench_{name}")
     command = [program, *arguments]
+    if name == "project":
+        command = [sys.executable, "-B", str(ROOT / "tools/bench/project.py"), *arguments]
     lines = OUT / "lines.jsonl"
     lines.unlink(missing_ok=True)
     raw = OUT / f"{name}.jsonl"
@@ -86,14 +98,37 @@ def run(name, quick):
 
             def all_of(side, what):
                 return [r[what] for r in rows if r["source"] == source and r["side"] == side and r["rows"] == most]
-            pairs = zip(all_of("daybook", "wall_s"), all_of("duckdb", "wall_s"))
-            figures[f"{source}.time"] = {"value": statistics.median(a / b for a, b in pairs)}
+            for figure, field in (("time", "wall_s"), ("cpu", "cpu_s")):
+                pairs = zip(all_of("daybook", field), all_of("duckdb", field))
+                figures[f"{source}.{figure}"] = {"value": statistics.median(a / b for a, b in pairs)}
             figures[f"{source}.memory"] = {
                 "value": max(all_of("daybook", "peak_mib")) / max(all_of("duckdb", "peak_mib"))}
+    if name == "project":
+        figures.update(of_project(rows))
     return {"date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"), "load": load,
             "seconds": round(time.monotonic() - begun, 1),
             "command": " ".join(os.path.relpath(c, ROOT) if c.startswith("/") else c for c in command),
             "figures": figures, "raw": rows}
+
+
+def of_project(rows):
+    """Figures of tools/bench/project.py."""
+    def all_of(what, field, **where):
+        return [r[field] for r in rows if r["what"] == what and all(r[k] == v for k, v in where.items())]
+
+    def each(count):
+        return statistics.median(all_of("partitions run", "cpu_s", partitions=count)) / count
+    sizes = sorted(set(all_of("memory", "rows")))
+    peaks = [max(all_of("memory", "peak_mib", rows=size)) for size in sizes]
+    counts = sorted(set(all_of("partitions run", "partitions")))
+    found = {
+        "proof.made": statistics.median(a / b for a, b in zip(all_of("proof made", "cpu_s"),
+                                                              all_of("proof re-execution", "cpu_s"))),
+        "proof.bytes": max(all_of("proof made", "bytes")), "proof.archive": max(all_of("proof made", "archive_bytes")),
+        "proof.checked": statistics.median(all_of("proof checked", "seconds")),
+        "memory.limit": peaks[-1] / all_of("memory", "limit_mib")[0], "memory.growth": peaks[-1] / peaks[0],
+        "partitions.growth": each(counts[-1]) / each(counts[-2])}
+    return {name: {"value": value} for name, value in found.items()}
 
 
 # --- growth -----------------------------------------------------------------------------------------
@@ -165,6 +200,26 @@ def growth(results):
                     cells.append(f"{duration(statistics.median(r['wall_s'] for r in some))}, "
                                  f"{max(r['peak_mib'] for r in some):.0f} MiB" if some else "–")
                 lines.append(f"| {source}, {text} | " + " | ".join(cells) + " |")
+    rows = results["programs"].get("project", {}).get("raw", [])
+    large = [r for r in rows if r["what"] == "memory"]
+    if large:
+        lines += ["", "| input of an audited run | " + " | ".join(f"{r['input_bytes'] / 1e9:.2f} GB" for r in large) + " |",
+                  "|---|" + "---|" * len(large),
+                  f"| peak memory, limit {large[0]['limit_mib']} MiB | "
+                  + " | ".join(f"{r['peak_mib']:.0f} MiB" for r in large) + " |"]
+    many = [r for r in rows if r["what"].startswith("partitions ")]
+    if many:
+        counts = sorted({r["partitions"] for r in many})
+        lines += ["", "| partitions, each of two records | " + " | ".join(f"{count:,}" for count in counts) + " |",
+                  "|---|" + "---|" * len(counts)]
+        for what, text in (("run", "run, the first time"), ("again", "run again: all skipped"),
+                           ("explain", "explain one partition"), ("log", "the log of one partition")):
+            cells = []
+            for count in counts:
+                some = [r for r in many if r["what"] == f"partitions {what}" and r["partitions"] == count]
+                cells.append(f"{duration(statistics.median(r['seconds'] for r in some))}, of it "
+                             f"{duration(statistics.median(r['cpu_s'] for r in some))} at work")
+            lines.append(f"| {text} | " + " | ".join(cells) + " |")
     return lines
 
 
@@ -185,6 +240,10 @@ def value_of(figures, name):
 def shown(value, unit):
     if unit == "x":
         return f"{value:.2f}"
+    if unit == "B":
+        return f"{value / 1024:.1f} KiB"
+    if unit == "s":
+        return duration(value)
     return f"{value / 1e6:.2f} M/s" if value >= 1e6 else f"{value / 1e3:.0f} k/s"
 
 
@@ -214,6 +273,14 @@ def markdown(results):
     return "\n".join(lines)
 
 
+def raw_lines(results):
+    """One line a program, with its command and figures, and one for each of its measurements."""
+    for name, program in results["programs"].items():
+        yield json.dumps({"program": name, **{k: v for k, v in program.items() if k != "raw"}})
+        for row in program["raw"]:
+            yield json.dumps({"program": name, **row})
+
+
 def machine():
     names = [line.split(":", 1)[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
              if line.startswith("model name")]
@@ -222,10 +289,10 @@ def machine():
 
 def main(arguments):
     quick = "quick" in arguments
-    names = [a for a in arguments if a != "quick"] or list(PROGRAMS)
+    names = [] if arguments == ["page"] else [a for a in arguments if a != "quick"] or list(PROGRAMS)
     for name in names:
         if name not in PROGRAMS:
-            sys.exit(f"bench: no '{name}'; there are {', '.join(PROGRAMS)} and quick")
+            sys.exit(f"bench: no '{name}'; there are {', '.join(PROGRAMS)}, quick and page")
     OUT.mkdir(parents=True, exist_ok=True)
     path = OUT / ("quick.json" if quick else "results.json")
     results = {"machine": machine(), "programs": {}}
@@ -245,6 +312,7 @@ def main(arguments):
         text = page.read_text()
         before, after = text.index(BEGIN) + len(BEGIN), text.index(END)
         page.write_text(f"{text[:before]}\n{markdown(results)}\n{text[after:]}")
+        page.with_suffix(".jsonl").write_text("".join(line + "\n" for line in raw_lines(results)))
 
 
 if __name__ == "__main__":
