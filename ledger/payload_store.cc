@@ -97,10 +97,8 @@ class Writer : public PayloadWriter {
         keys_(std::move(keys)),
         draft_(std::move(draft)),
         secret_(secret),
-        file_(std::move(file)),
-        sealed_(piece_bytes + tag_bytes) {
+        file_(std::move(file)) {
     digest_.update(secret.salt);
-    plain_.reserve(piece_bytes);
   }
 
   Result<void> write(Bytes data) override {
@@ -136,6 +134,8 @@ class Writer : public PayloadWriter {
 
  private:
   Result<void> put_piece(Last last) {
+    // Most payloads are small: room grows with what comes, up to one piece.
+    if (sealed_.size() < plain_.size() + tag_bytes) sealed_.resize(plain_.size() + tag_bytes);
     const std::span<std::byte> out = std::span(sealed_).first(plain_.size() + tag_bytes);
     seal(secret_, piece_, last, plain_, out);
     const auto done = file_->write_at(piece_ * (piece_bytes + tag_bytes), out);
@@ -260,8 +260,9 @@ Result<void> PayloadStore::read(const PayloadAddress& ref, const Visit& visit) c
   if (*size != ref.length + pieces * tag_bytes) return bad("the file has a wrong length");
   Sha256 digest;
   digest.update(secret.salt);
-  std::vector<std::byte> sealed(piece_bytes + tag_bytes);
-  std::vector<std::byte> plain(piece_bytes);
+  const std::size_t longest = std::min<std::uint64_t>(piece_bytes, ref.length);
+  std::vector<std::byte> sealed(longest + tag_bytes);
+  std::vector<std::byte> plain(longest);
   for (std::uint64_t i = 0; i < pieces; ++i) {
     const bool last = i + 1 == pieces;
     const std::size_t length = last ? ref.length - i * piece_bytes : piece_bytes;

@@ -4,18 +4,16 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 
 #include "ledger/assertion.h"
 #include "ledger/codec/event_codec.h"
 #include "ledger/keys.h"
 #include "ledger/payload_store.h"
-#include "ledger/rocksdb_ledger.h"
 #include "replay/checkpoint.h"
 #include "replay/fold.h"
 #include "replay/queries.h"
 #include "runner/erasure.h"
+#include "runner/storage.h"
 #include "statemachine/apply.h"
 #include "statemachine/effects.h"
 #include "statemachine/invariants.h"
@@ -84,11 +82,6 @@ Keeper::~Keeper() = default;
 
 namespace {
 
-RocksdbLedgerOptions ledger_options(const BookPaths& paths, const BookConfig& config) {
-  const std::filesystem::path anchor(config.anchor);
-  return {.anchor_path = (anchor.is_absolute() ? anchor : paths.root / anchor).string()};
-}
-
 constexpr EntryIndex snapshot_every = 4'096;
 
 // Every so many entries, and never so often that hashing the state each time, which grows with the
@@ -96,16 +89,6 @@ constexpr EntryIndex snapshot_every = 4'096;
 bool checkpoint_due(const BookConfig& config, EntryIndex fresh, EntryIndex covered) {
   return config.checkpoint_every > 0 &&
          fresh >= std::max<EntryIndex>(config.checkpoint_every, covered / 32);
-}
-
-// Where storage fails there is one recovery path, and it runs at the next start.
-[[noreturn]] void storage_failed(const Error& error) {
-  std::fprintf(stderr,
-               "daybook: the book can not be written: %s\n"
-               "daybook: stopped here; nothing acknowledged is lost, and the next start recovers\n",
-               error.detail.c_str());
-  std::fflush(stderr);
-  std::_Exit(10);
 }
 
 }  // namespace
@@ -118,23 +101,16 @@ Result<void> Keeper::create(const BookPaths& paths, BookConfig config, Executor&
     config.origin = "daybook.local/" + hex(std::as_bytes(std::span(id)).first(8));
   if (config.anchor.empty()) config.anchor = "anchor";
   // The ledger first: it refuses a folder that holds anything.
-  if (const auto made = create_ledger(paths.root.string(), id, ledger_options(paths, config));
-      !made)
-    return made;
-  std::error_code error;
-  for (const auto& folder : {paths.keys(), paths.payloads(), paths.staging()}) {
-    std::filesystem::create_directories(folder, error);
-    if (!error) std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
-    if (error) return fail(Error::Code::io, "{}: {}", folder.string(), error.message());
-  }
-  const auto key = create_signing_key(posix_file_system(), paths.log_key().string(), config.origin,
+  if (const auto made = make_book_ledger(paths, config, id); !made) return made;
+  if (const auto made = make_book_folders(paths); !made) return made;
+  const auto key = create_signing_key(book_files(), paths.log_key().string(), config.origin,
                                       [&](std::span<std::byte> out) { entropy.fill(out); });
   if (!key) return std::unexpected(key.error());
   // Written last: a folder without it is not a book yet.
   if (const auto written = write_config(paths, config); !written) return written;
 
   Keeper keeper(paths, executor, clock, entropy);
-  auto ledger = RocksdbLedger::open(paths.root.string(), ledger_options(paths, config));
+  auto ledger = open_book_ledger(paths, config);
   if (!ledger) return std::unexpected(ledger.error());
   keeper.ledger_ = std::move(*ledger);
   const auto answer = keeper.ask_now(
@@ -149,10 +125,10 @@ Result<std::unique_ptr<Keeper>> Keeper::open(const BookPaths& paths, Executor& e
   if (!config) return std::unexpected(config.error());
   std::unique_ptr<Keeper> keeper(new Keeper(paths, executor, clock, entropy));
   keeper->config_ = *config;
-  auto ledger = RocksdbLedger::open(paths.root.string(), ledger_options(paths, *config));
+  auto ledger = open_book_ledger(paths, *config);
   if (!ledger) return std::unexpected(ledger.error());
   keeper->ledger_ = std::move(*ledger);
-  auto payloads = PayloadStore::open(posix_file_system(), paths.root.string(),
+  auto payloads = PayloadStore::open(book_files(), paths.root.string(),
                                      [&](std::span<std::byte> out) { entropy.fill(out); });
   if (!payloads) return std::unexpected(payloads.error());
   keeper->payloads_ = std::make_unique<PayloadStore>(std::move(*payloads));
@@ -161,9 +137,7 @@ Result<std::unique_ptr<Keeper>> Keeper::open(const BookPaths& paths, Executor& e
   keeper->state_ = std::move(*state);
 
   // What earlier processes staged and did not load is staged anew.
-  std::error_code ignored;
-  for (const auto& left : std::filesystem::directory_iterator(paths.staging(), ignored))
-    std::filesystem::remove_all(left.path(), ignored);
+  clear_staging(paths);
   const auto booted = keeper->ask_now(system_actor(), Boot{.version = DAYBOOK_VERSION});
   if (!booted) return fail(Error::Code::corrupt, "{}", booted.error().detail);
   // Keys that an earlier process was to destroy are destroyed before anything is read with them.
@@ -273,7 +247,7 @@ Answer Keeper::ask_now(const Actor& actor, const Command& command) {
 Result<void> Keeper::checkpoint() {
   flush();
   if (state_.checkpoint && state_.checkpoint->at + 1 == state_.size) return {};
-  const auto key = load_signing_key(posix_file_system(), paths_.log_key().string());
+  const auto key = load_signing_key(book_files(), paths_.log_key().string());
   if (!key) return std::unexpected(key.error());
   const auto signed_now = make_checkpoint(*ledger_, state_, *key);
   if (!signed_now) return std::unexpected(signed_now.error());

@@ -10,6 +10,7 @@
 #include "runner/attempt.h"
 #include "runner/connect/crash_point.h"
 #include "runner/fence.h"
+#include "runner/outside.h"
 #include "runner/quarantine.h"
 #include "runner/sink_memory.h"
 
@@ -460,8 +461,7 @@ asio::awaitable<void> Runner::perform(effect::Load e) {
 void Runner::drop_staged(SlotId slot) {
   const auto staged = staged_.find(slot);
   if (staged == staged_.end()) return;
-  std::error_code ignored;  // a leftover is removed at the next boot
-  std::filesystem::remove_all(staged->second.directory, ignored);
+  discard(staged->second.directory);
   staged_.erase(staged);
 }
 

@@ -5,6 +5,7 @@
 #include "runner/connect/crash_point.h"
 #include "runner/definition/partitions.h"
 #include "runner/fence.h"
+#include "runner/outside.h"
 #include "runner/planning.h"
 #include "runner/quarantine.h"
 
@@ -25,29 +26,6 @@ RunProblem refused(const Refusal& refusal) {
 }
 
 }  // namespace
-
-std::expected<std::vector<Offered>, RunProblem> offers_of(const Pipeline& pipeline) {
-  Diagnostics diagnostics;
-  const auto found = find_partitions(pipeline, diagnostics);
-  if (!found)
-    return std::unexpected(RunProblem{.kind = RunProblem::Kind::source,
-                                      .message = "the source's partitions can not be read",
-                                      .hint = {},
-                                      .diagnostics = std::move(diagnostics)});
-  std::vector<Offered> out;
-  for (const PartitionInput& input : *found) {
-    if (pipeline.partition.by != Partitioning::By::column) {
-      out.push_back({.input = input, .key = input.key, .column_key = {}});
-      continue;
-    }
-    StageProgress progress;
-    const auto keys = discover_partitions(pipeline, input, progress);
-    if (!keys) return std::unexpected(problem(RunProblem::Kind::source, keys.error().detail));
-    for (const std::string& key : *keys)
-      out.push_back({.input = input, .key = key, .column_key = key});
-  }
-  return out;
-}
 
 LatePolicy late_policy(const Pipeline& pipeline) {
   switch (pipeline.late_data) {
@@ -183,9 +161,7 @@ asio::awaitable<std::expected<void, RunProblem>> Runner::plan_these(
   }
   std::function<void(std::size_t)> read = [pipeline, questions](std::size_t i) {
     Question& q = (*questions)[i];
-    StageProgress progress;
-    const auto digest =
-        inputs_digest_of(*pipeline, q.offered.input, q.offered.column_key, q.overlay, progress);
+    const auto digest = inputs_now(*pipeline, q.offered, q.overlay);
     if (digest) q.digest = *digest;
   };
   co_await blocking_each(keeper_.executor(), questions->size(), std::move(read));

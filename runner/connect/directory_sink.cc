@@ -12,13 +12,9 @@
 // is left to do is derived from the manifests and done by whoever takes the slot next.
 #include "runner/connect/directory_sink.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 
 #include "runner/connect/crash_point.h"
@@ -40,8 +36,8 @@ std::string_view extension_of(FileFormat format) {
   return "parquet";
 }
 
-std::string_view reader_refuses(long magic) {
-  switch (static_cast<unsigned long>(magic)) {
+std::string_view reader_refuses(std::uint64_t magic) {
+  switch (magic) {
     case 0x6969: return "NFS";
     case 0x517B:
     case 0xFE534D42:
@@ -127,22 +123,18 @@ StagedFormat Driver::staged_format() const {
 
 SinkResult<void> Driver::prepare(const std::vector<Column>&, LoadMode,
                                  const std::vector<std::string>&) {
-  struct stat root {
-  }, control{}, stages{};
-  if (::fstat(root_.fd(), &root) != 0 || ::fstat(control_.fd(), &control) != 0 ||
-      ::fstat(stages_.fd(), &stages) != 0) {
-    return errno_failure(errno, "stat", root_.path);
+  const auto root = medium_of(root_), control = medium_of(control_), stages = medium_of(stages_);
+  for (const auto* medium : {&root, &control, &stages}) {
+    if (!*medium) return std::unexpected(medium->error());
   }
-  if (root.st_dev != control.st_dev || root.st_dev != stages.st_dev) {
+  if (root->device != control->device || root->device != stages->device) {
     return sink_failure(ErrorClass::definition, "filesystem",
                         "the sink's folders are on several file systems",
                         fmt::format("{}, {} and {} must be on one file system", root_.path,
                                     control_name, stages_name),
                         "sink.filesystem");
   }
-  struct statfs system {};
-  if (::fstatfs(root_.fd(), &system) != 0) return errno_failure(errno, "statfs", root_.path);
-  if (const std::string_view refused = reader_refuses(system.f_type); !refused.empty()) {
+  if (const std::string_view refused = reader_refuses(root->kind); !refused.empty()) {
     return sink_failure(ErrorClass::definition, "filesystem",
                         "the file system keeps no atomic rename over a crash",
                         fmt::format("{} is on {}: a directory sink needs a local file system with "

@@ -5,6 +5,7 @@
 #include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -147,6 +148,15 @@ SinkResult<std::optional<Directory>> find_directory(const Directory& parent,
   return errno_failure(errno, "open (symbolic links are refused)", path);
 }
 
+SinkResult<Medium> medium_of(const Directory& directory) {
+  struct stat status {};
+  if (::fstat(directory.fd(), &status) != 0) return errno_failure(errno, "stat", directory.path);
+  struct statfs system {};
+  if (::fstatfs(directory.fd(), &system) != 0)
+    return errno_failure(errno, "statfs", directory.path);
+  return Medium{.device = status.st_dev, .kind = static_cast<std::uint64_t>(system.f_type)};
+}
+
 SinkResult<void> sync_directory(const Directory& directory) {
   if (::fsync(directory.fd()) != 0) return errno_failure(errno, "fsync", directory.path);
   return {};
@@ -261,6 +271,14 @@ SinkResult<void> bring_file(const Directory& source, const std::string& from,
   return {};
 }
 
+SinkResult<void> link_file(const Directory& source, const std::string& from,
+                           const Directory& target, const std::string& to) {
+  if (::linkat(source.fd(), from.c_str(), target.fd(), to.c_str(), 0) != 0) {
+    return errno_failure(errno, "link", target.at(to));
+  }
+  return {};
+}
+
 SinkResult<std::vector<std::string>> names_in(const Directory& directory) {
   const int fd = ::openat(directory.fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return errno_failure(errno, "open", directory.path);
@@ -299,6 +317,13 @@ SinkResult<void> remove_directory(const Directory& parent, const std::string& na
     if (auto removed = remove_file(**directory, file); !removed) return removed;
   }
   if (::unlinkat(parent.fd(), name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) {
+    return errno_failure(errno, "rmdir", parent.at(name));
+  }
+  return {};
+}
+
+SinkResult<void> remove_empty_directory(const Directory& parent, const std::string& name) {
+  if (::unlinkat(parent.fd(), name.c_str(), AT_REMOVEDIR) != 0) {
     return errno_failure(errno, "rmdir", parent.at(name));
   }
   return {};

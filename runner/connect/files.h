@@ -1,5 +1,6 @@
 // Files and directories by descriptor, for names we made ourselves: every name is one component
-// below an open directory and is never followed where it is a symbolic link.
+// below an open directory and is never followed where it is a symbolic link. A directory sink
+// touches its target through these and through nothing else: the simulator links its own files.cc.
 #pragma once
 
 #include <cstdint>
@@ -44,6 +45,11 @@ struct Directory {
   std::string at(std::string_view name) const;
 };
 
+// What a directory lies on: the device, and the kind of file system (statfs(2), f_type).
+struct Medium {
+  std::uint64_t device = 0, kind = 0;
+};
+
 struct FileIdentity {
   std::uint64_t bytes = 0, device = 0, inode = 0;
   Digest digest{};
@@ -55,6 +61,7 @@ SinkResult<Directory> make_directories(const Directory& parent, const std::files
 // nullopt: there is none.
 SinkResult<std::optional<Directory>> find_directory(const Directory& parent, std::string_view name);
 
+SinkResult<Medium> medium_of(const Directory& directory);
 SinkResult<void> sync_directory(const Directory& directory);
 
 // Whole content, small files only; nullopt: there is none.
@@ -80,10 +87,15 @@ SinkResult<std::optional<FileIdentity>> status_of(const Directory& directory,
 SinkResult<void> bring_file(const Directory& source, const std::string& from,
                             const Directory& target, const std::string& to);
 
+// Another name of the same file; what is there under that name is an error.
+SinkResult<void> link_file(const Directory& source, const std::string& from,
+                           const Directory& target, const std::string& to);
+
 SinkResult<std::vector<std::string>> names_in(const Directory& directory);  // sorted
 SinkResult<void> remove_file(const Directory& directory, const std::string& name);
 // Removes a directory of ours with the files in it; what is already gone is no error.
 SinkResult<void> remove_directory(const Directory& parent, const std::string& name);
+SinkResult<void> remove_empty_directory(const Directory& parent, const std::string& name);
 // renameat2; false when `to` exists and must not be replaced.
 SinkResult<bool> move_new(const Directory& from, const std::string& name, const Directory& to,
                           const std::string& new_name);

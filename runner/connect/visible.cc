@@ -1,11 +1,6 @@
 #include "runner/connect/visible.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <map>
 #include <set>
 
@@ -89,14 +84,6 @@ SinkResult<Difference> difference(const Directory& shown, const SlotStore& slot,
   return result;
 }
 
-SinkResult<void> link_into(const Directory& from, const std::string& name, const Directory& view,
-                           const std::string& as) {
-  if (::linkat(from.fd(), name.c_str(), view.fd(), as.c_str(), 0) != 0) {
-    return errno_failure(errno, "link", view.at(as));
-  }
-  return {};
-}
-
 // Clears a view that is not shown (any more): our links go, what is others' moves to where readers
 // look.
 SinkResult<void> absorb(const Directory& root, const SlotStore& slot, const std::string& partition,
@@ -130,10 +117,7 @@ SinkResult<void> absorb(const Directory& root, const SlotStore& slot, const std:
   if (shown) {
     if (auto synced = sync_directory(*shown); !synced) return synced;
   }
-  if (::unlinkat(slot.stage().fd(), view_name.c_str(), AT_REMOVEDIR) != 0) {
-    return errno_failure(errno, "rmdir", slot.stage().at(view_name));
-  }
-  return {};
+  return remove_empty_directory(slot.stage(), view_name);
 }
 
 SinkResult<void> sync_both(const Directory& root, const SlotStore& slot) {
@@ -151,13 +135,13 @@ SinkResult<void> build_view(const Directory& view, const SlotStore& slot, const 
       return sink_conflict("a standing generation's data is missing",
                            slot.directory().at(source.directory));
     }
-    if (auto linked = link_into(**data, source.part, view, name); !linked) return linked;
+    if (auto linked = link_file(**data, source.part, view, name); !linked) return linked;
   }
   for (const std::string& name : foreign) {
     auto regular = status_of(*shown, name);
     if (!regular) return std::unexpected(regular.error());
     if (!*regular) continue;  // a directory of others: moved after the swap
-    if (auto linked = link_into(*shown, name, view, name); !linked) return linked;
+    if (auto linked = link_file(*shown, name, view, name); !linked) return linked;
   }
   return sync_directory(view);
 }

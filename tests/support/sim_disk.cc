@@ -69,7 +69,10 @@ class SimFile : public File {
   }
   Result<void> sync() override {
     const Guard guard(disk_.mutex);
-    if (!disk_.operate("sync")) return broken("sync");
+    if (!disk_.operate("sync")) {
+      inode_->sync_failed = true;
+      return broken("sync");
+    }
     inode_->synced = inode_->data;
     return {};
   }
@@ -183,7 +186,10 @@ class Writable : public rocksdb::FSWritableFile {
   }
   IOStatus Sync(const IOOptions&, IODebugContext*) override {
     const Guard guard(disk_.mutex);
-    if (!disk_.operate("sync")) return refused("sync");
+    if (!disk_.operate("sync")) {
+      inode_->sync_failed = true;
+      return refused("sync");
+    }
     inode_->synced = inode_->data;
     return IOStatus::OK();
   }
@@ -401,14 +407,17 @@ std::uint64_t SimDisk::operations() const {
 
 bool SimDisk::operate(std::string_view) {
   if (off_) return false;
+  if (!ours()) return true;
   const std::uint64_t now = operations_++;
+  bool fails = false;
   switch (fault_) {
-    case Fault::none: return true;
-    case Fault::once: return now != fault_at_;
-    case Fault::sticky: return now < fault_at_;
-    case Fault::power: off_ = now >= fault_at_; return !off_;
+    case Fault::none: break;
+    case Fault::once: fails = now == fault_at_; break;
+    case Fault::sticky: fails = now >= fault_at_; break;
+    case Fault::power: fails = off_ = now >= fault_at_; break;
   }
-  return true;
+  failed_ = failed_ || fails;
+  return !fails;
 }
 
 void SimDisk::sync_names(const std::string& dir) {
@@ -424,24 +433,58 @@ void SimDisk::sync_names(const std::string& dir) {
   });
 }
 
-void SimDisk::power_cycle(std::mt19937_64& random) {
+void SimDisk::power_cycle(std::mt19937_64& random, Rest rest) {
   const Guard guard(mutex);
   // A journal keeps changes of names in order: a part of them, from the first.
   unsynced_names.resize(random() % (unsynced_names.size() + 1));
   while (!unsynced_names.empty()) sync_names(parent_of(unsynced_names.front().first));
   names = durable_names_;
   for (const auto& [path, inode] : names) {
-    if (inode->data.size() > inode->synced.size()) {
-      const std::size_t more = random() % (inode->data.size() - inode->synced.size() + 1);
-      inode->synced += inode->data.substr(inode->synced.size(), more);
-    } else if (inode->data.size() == inode->synced.size() && random() % 2 == 0) {
+    const std::size_t synced = inode->synced.size();
+    if (inode->data.size() > synced) {
+      const std::size_t more = random() % (inode->data.size() - synced + 1);
+      inode->synced += inode->data.substr(synced, more);
+      if (rest == Rest::torn && more > 0 && random() % 2 == 0)
+        inode->synced[synced + random() % more] ^= static_cast<char>(1U << random() % 8);
+    } else if (inode->data.size() == synced && random() % 2 == 0) {
       inode->synced = inode->data;  // written over in place: it may have got there
     }
     inode->data = inode->synced;
+    inode->sync_failed = false;
   }
   locks.clear();
   fault_ = Fault::none;
-  off_ = false;
+  off_ = failed_ = false;
+}
+
+void SimDisk::switch_off() {
+  const Guard guard(mutex);
+  off_ = true;
+}
+
+void SimDisk::restart() {
+  const Guard guard(mutex);
+  for (const auto& [path, inode] : names)
+    if (std::exchange(inode->sync_failed, false)) inode->data = inode->synced;
+  locks.clear();
+  fault_ = Fault::none;
+  off_ = failed_ = false;
+}
+
+void SimDisk::copy_from(const SimDisk& other) {
+  const std::scoped_lock guard(mutex, other.mutex);
+  std::map<const Inode*, InodePtr> made;
+  const auto copy = [&](const InodePtr& inode) -> InodePtr {
+    if (!inode) return nullptr;
+    InodePtr& ours = made[inode.get()];
+    if (!ours) ours = std::make_shared<Inode>(*inode);
+    return ours;
+  };
+  for (const auto& [path, inode] : other.names) names[path] = copy(inode);
+  for (const auto& [path, inode] : other.durable_names_) durable_names_[path] = copy(inode);
+  for (const auto& [path, inode] : other.unsynced_names)
+    unsynced_names.emplace_back(path, copy(inode));
+  dirs = other.dirs;
 }
 
 }  // namespace daybook

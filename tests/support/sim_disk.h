@@ -17,6 +17,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "ledger/file_system.h"
@@ -34,18 +35,30 @@ class SimDisk {
   // The `operation`-th from now (0: the next) fails: that one, all from it on, or the power goes.
   void fail_at(std::uint64_t operation, Fault fault);
   std::uint64_t operations() const;
-  // Power off and on. Files keep what was synced and a random part of the rest.
-  void power_cycle(std::mt19937_64& random);
+  // Power off and on. Files keep what was synced and a random part of the rest; with `torn`, some
+  // of that rest is not what was written.
+  enum class Rest { cut, torn };
+  void power_cycle(std::mt19937_64& random, Rest rest = Rest::cut);
+  // Nothing works any more, as for a process that was killed; and again for the next one: what was
+  // cached is there, save what a failed sync was to write (Linux takes such pages for clean).
+  void switch_off();
+  void restart();
+  // Makes this disk, which is empty, one with the same content; both go on by themselves.
+  void copy_from(const SimDisk& other);
 
   struct Inode {
     std::string data;
     std::string synced;  // as of the last sync
+    bool sync_failed = false;
   };
   using InodePtr = std::shared_ptr<Inode>;
 
-  // For the file systems. Each throws nothing; false: the operation fails.
+  // For the file systems. Each throws nothing; false: the operation fails. Calls of other threads
+  // than the one that made the disk are not counted and fail only where power is off: which of them
+  // comes when is the scheduler's.
   bool operate(std::string_view what);
   bool off() const { return off_; }
+  bool failed() const { return failed_; }  // something, since it was last started
 
   mutable std::recursive_mutex mutex;
   std::map<std::string, InodePtr> names;  // as running programs see them
@@ -56,11 +69,14 @@ class SimDisk {
   void sync_names(const std::string& dir);
 
  private:
+  bool ours() const { return std::this_thread::get_id() == thread_; }
+
+  const std::thread::id thread_ = std::this_thread::get_id();
   std::map<std::string, InodePtr> durable_names_;
   std::uint64_t operations_ = 0;
   std::uint64_t fault_at_ = 0;
   Fault fault_ = Fault::none;
-  bool off_ = false;
+  bool off_ = false, failed_ = false;
   std::unique_ptr<FileSystem> files_;
   std::shared_ptr<rocksdb::FileSystem> rocksdb_files_;
 };

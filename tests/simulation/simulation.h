@@ -1,0 +1,77 @@
+// One seed from its first entry to its last: machines, source, sinks, and the people who run
+// pipelines, decide and correct. run() throws Broken where a promise did not hold.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runner/definition/pipeline.h"
+#include "tests/simulation/feed.h"
+#include "tests/simulation/lake.h"
+#include "tests/simulation/machine.h"
+#include "tests/simulation/server.h"
+#include "tests/simulation/world.h"
+
+namespace daybook::sim {
+
+class Simulation {
+ public:
+  Simulation(const Options& options, Figures& figures);
+  ~Simulation();
+  static Simulation& here();
+
+  void run();
+  // Entries, what clients were told, and what the sinks hold: for an oracle that shares nothing
+  // with this program.
+  void dump(const std::string& directory);
+
+  void keep_staged(const std::string& directory, const std::vector<std::string>& rows,
+                   const std::string& bytes);
+  void drop_staged(const std::string& directory);
+  std::string own(const std::string& directory) const;
+
+  World world;
+  Feed feed;
+  Server server;
+  Lake lake;
+
+ private:
+  struct Asked;  // one thing a client asks for
+
+  void make_book();
+  void define(std::uint64_t version);
+  Process& boot();
+  void leave(Process& process);
+  void leave_now(Process& process);
+  bool drive(Process& process, boost::asio::awaitable<void> work);
+  void strike(Process& process);
+  void take_over(Process& process);
+  void process_over(Process& process, bool gone);
+
+  void round(std::uint32_t number);
+  void run_pipeline(RunKind kind, const std::string& key, std::vector<std::string> partitions = {});
+  void people(Process& process);
+  void compensate();
+  void resume_compensation();
+  void reconcile_now();
+  void bring_to_an_end();
+  void settle_what_waits(Process& process);
+
+  void check_replay(const Process& process);
+  void check_end(Process& process);
+  std::vector<std::string> visible(const std::string& partition) const;
+  std::map<std::string, std::vector<Digest>> loads_in_sink();
+  void say(std::string_view type, std::string_view what, std::string_view more);
+
+  std::vector<std::unique_ptr<Machine>> machines_;
+  Machine* main_ = nullptr;
+  Process* living_ = nullptr;  // that may do the next thing, too
+  std::shared_ptr<const Pipeline> pipeline_;
+  std::uint64_t keys_ = 0;
+  bool late_writers_ = false;
+  bool given_up_ = false;  // the book was refused after a torn write, as it should be
+  std::vector<std::string> history_;
+};
+
+}  // namespace daybook::sim

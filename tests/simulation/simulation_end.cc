@@ -1,0 +1,316 @@
+// How a seed ends: faults stop, everything that waits is decided, and then what the book says and
+// what the sinks hold must be the same, and what the source gives.
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "ledger/codec/event_codec.h"
+#include "replay/fold.h"
+#include "runner/compensation.h"
+#include "runner/quarantine.h"
+#include "runner/reconcile.h"
+#include "statemachine/effects.h"
+#include "statemachine/invariants.h"
+#include "tests/simulation/canary.h"
+#include "tests/simulation/simulation.h"
+
+namespace daybook::sim {
+
+namespace asio = boost::asio;
+
+namespace {
+
+const Actor ana{.principal = "ana", .kind = ActorKind::human, .on_behalf_of = {}};
+
+bool stands(const GenerationState& g) {
+  return g.standing == Standing::committed || g.standing == Standing::verified;
+}
+
+}  // namespace
+
+// --- corrections
+// -----------------------------------------------------------------------------------
+
+void Simulation::compensate() {
+  {
+    Process& process = boot();
+    if (given_up_) return;
+    std::vector<SlotId> slots;
+    const State& state = process.keeper->state();
+    for (std::uint32_t i = 0; i < state.slots.size(); ++i)
+      if (state.slots[i].current != 0 && world.operators.one_in(2)) slots.push_back(SlotId{i});
+    if (slots.empty() || !state.open_compensations.empty()) {
+      leave(process);
+      return resume_compensation();
+    }
+    auto propose = [](Process& p, std::vector<SlotId> chosen) -> asio::awaitable<void> {
+      auto plan = co_await plan_compensation(p.keeper->view(), p, std::move(chosen), std::nullopt);
+      if (!plan || !plan->possible()) co_return;
+      const Digest digest = plan->digest;
+      const auto id = co_await propose_compensation(*p.keeper, ana, *plan, "it was wrong");
+      if (!id) co_return;
+      const Command start = StartCompensation{*id, digest};
+      (void)co_await p.keeper->ask(ana, start);
+    };
+    say("invoke", "compensate", "");
+    const bool done = drive(process, propose(process, std::move(slots)));
+    say(done ? "ok" : "unknown", "compensate", "");
+    if (!process.ended && !process.late) leave(process);
+  }
+  resume_compensation();
+}
+
+void Simulation::resume_compensation() {
+  for (int tries = 0; tries < 60; ++tries) {
+    const bool calm = std::exchange(world.faults_off, world.faults_off || tries > 20);
+    Process& process = boot();
+    if (given_up_) return;
+    std::optional<CompensationId> open;
+    for (const CompensationId id : process.keeper->state().open_compensations)
+      if (process.keeper->state().find(id)->phase == CompensationState::Phase::executing) open = id;
+    if (!open) {
+      world.faults_off = calm;
+      return leave(process);
+    }
+    const auto result = std::make_shared<std::optional<Result<void>>>();
+    auto work = [](Process& p, CompensationId id, auto out) -> asio::awaitable<void> {
+      auto ended = co_await p.runner->compensate(id);
+      out->emplace(std::move(ended));
+    };
+    const bool done = drive(process, work(process, *open, result));
+    if (done && (*result)->has_value()) world.sometimes("a compensation was executed");
+    if (!process.ended && !process.late) leave(process);
+    world.faults_off = calm;
+    world.time += static_cast<Timestamp>(world.operators.below(60)) * second;
+  }
+  throw Broken{"I18: a compensation does not end"};
+}
+
+void Simulation::reconcile_now() {
+  Process& process = boot();
+  if (given_up_) return;
+  const auto answer = std::make_shared<std::optional<ReconcileAnswer>>();
+  auto work = [](Process& p, auto out) -> asio::awaitable<void> {
+    auto found = co_await reconcile(*p.keeper, ana, "items", true);
+    out->emplace(std::move(found));
+  };
+  const bool done = drive(process, work(process, answer));
+  if (done && **answer) {
+    for (const ReconcileFinding& finding : (**answer)->findings) {
+      if (finding.kind == ReconcileFinding::Kind::lost && server.vanished.contains(finding.load_id))
+        world.sometimes("a load that a promoted standby does not have was found lost");
+    }
+  }
+  if (!process.ended && !process.late) leave(process);
+}
+
+// --- the end
+// ---------------------------------------------------------------------------------------
+
+void Simulation::settle_what_waits(Process& process) {
+  Keeper& keeper = *process.keeper;
+  world.current = &process;
+  if (keeper.state().paused) (void)keeper.ask_now(ana, Resume{{}, "go on"});
+  for (std::uint32_t i = 0; i < keeper.state().slots.size(); ++i) {
+    const Slot& slot = keeper.state().slots[i];
+    if (slot.phase == SlotPhase::quarantined)
+      (void)keeper.ask_now(ana, ReleaseSlot{SlotId{i}, "the last try"});
+    if (slot.phase == SlotPhase::held)
+      (void)keeper.ask_now(ana, DecideHold{SlotId{i}, HoldDecision::load_anyway, "it is right"});
+  }
+  world.current = nullptr;
+}
+
+void Simulation::bring_to_an_end() {
+  world.faults_off = true;
+  // Late writers come to their end first: what they do is held against the sinks, too.
+  for (const auto& process : world.processes)
+    if (!process->ended && process->late) {
+      while (!process->ended && world.step()) {
+      }
+    }
+  for (auto& [key, part] : feed.parts()) part.there = true;
+  resume_compensation();
+  for (int i = 0; i < 3; ++i) {
+    reconcile_now();
+    Process& process = boot();
+    settle_what_waits(process);
+    leave(process);
+    run_pipeline(RunKind::normal, "last");
+  }
+  reconcile_now();
+  Process& process = boot();
+  check_replay(process);
+  check_end(process);
+  leave_now(process);
+}
+
+// The state is a function of the entries, and sound.
+void Simulation::check_replay(const Process& process) {
+  const State& state = process.keeper->state();
+  const auto again = fold(process.keeper->ledger(), state.size, Snapshots::ignore);
+  if (!again) throw Broken{"the book can not be replayed: " + again.error().detail};
+  if (*again != state) throw Broken{"I10: a replay gives another state than the runner has"};
+  const auto wrong = violations(state);
+  if (!wrong.empty()) throw Broken{wrong.front().rule + ": " + wrong.front().detail};
+}
+
+std::vector<std::string> Simulation::visible(const std::string& partition) const {
+  std::vector<std::string> rows;
+  if (world.options.target == Target::server) {
+    const auto slot = server.committed.find({"items", partition});
+    if (slot == server.committed.end()) return rows;
+    for (const Digest& load : slot->second.visible)
+      if (const auto kept = slot->second.rows.find(load); kept != slot->second.rows.end())
+        rows.insert(rows.end(), kept->second.begin(), kept->second.end());
+  } else if (const auto folder = lake.find("/project/lake/items/" + partition)) {
+    for (const auto& [name, file] : folder->entries) {
+      std::size_t at = 0;
+      for (std::size_t end = file->data.find('\n'); end != std::string::npos;
+           end = file->data.find('\n', at)) {
+        rows.push_back(file->data.substr(at, end - at));
+        at = end + 1;
+      }
+    }
+  }
+  std::ranges::sort(rows);
+  return rows;
+}
+
+std::map<std::string, std::vector<Digest>> Simulation::loads_in_sink() {
+  std::map<std::string, std::vector<Digest>> out;
+  for (const auto& [key, slot] : server.committed)
+    for (const auto& [load, rows] : slot.rows) out[key.second].push_back(load);
+  return out;
+}
+
+void Simulation::check_end(Process& process) {
+  const State& state = process.keeper->state();
+  if (!state.open_runs.empty()) throw Broken{"I18: a run is open after everything was done"};
+  std::set<Digest> known;
+  for (const Slot& slot : state.slots)
+    for (const GenerationState& g : slot.generations) known.insert(g.load_id);
+  std::set<std::string> foreign;
+  for (const auto& [partition, loads] : loads_in_sink())
+    for (const Digest& load : loads) {
+      if (known.contains(load)) continue;
+      if (!late_writers_)
+        throw Broken{
+            fmt::format("I21: partition {} has a load the book never intended", partition)};
+      world.sometimes("a late writer loaded where its successor had not been");
+      foreign.insert(partition);
+    }
+  for (const auto& [key, part] : feed.parts()) {
+    const auto id = state.slot("items", pipeline_->sink.name(), key);
+    if (!id) throw Broken{fmt::format("I18: partition {} was never looked at", key)};
+    const Slot& slot = *state.find(*id);
+    std::vector<std::string> expected;
+    for (const GenerationState& g : slot.generations)
+      if (stands(g)) {
+        ++world.figures.loads;
+        const auto& rows = feed.truth[g.content];
+        expected.insert(expected.end(), rows.begin(), rows.end());
+        if (g.rows != rows.size())
+          throw Broken{fmt::format("I27: partition {} loaded {} rows, {} were made", key, g.rows,
+                                   rows.size())};
+      }
+    std::ranges::sort(expected);
+    const auto found = visible(key);
+    world.figures.rows_compared += expected.size();
+    const bool contested =
+        foreign.contains(key) || (late_writers_ && world.options.target == Target::directory &&
+                                  slot.phase == SlotPhase::quarantined);
+    if (expected != found && !contested) {
+      (found.size() > expected.size() ? world.figures.doubled : world.figures.lost) += 1;
+      throw Broken{
+          fmt::format("I22: partition {}: {} rows are to be there, {} are ({}; generation "
+                      "{})",
+                      key, expected.size(), found.size(), name(slot.phase), slot.current)};
+    }
+    ++world.figures.ended_as[std::string(name(slot.phase))];
+    if (slot.phase != SlotPhase::verified) {
+      const bool decided = slot.phase == SlotPhase::compensated || contested || late_writers_;
+      // Of an append that changed after it was loaded a person decides each time.
+      if (!decided && !(world.options.append && slot.phase == SlotPhase::held) &&
+          slot.phase != SlotPhase::skipped)
+        throw Broken{
+            fmt::format("I18: partition {} is {} with all faults over", key, name(slot.phase))};
+      continue;
+    }
+    if (world.options.append || slot.phase != SlotPhase::verified) continue;
+    const auto overlay = overlay_of(process.keeper->view(), *id);
+    if (!overlay) throw Broken{"what was released can not be read: " + overlay.error().detail};
+    const Made made = feed.made_of(part.text(), *overlay, false);
+    const GenerationState* current = generation(slot, slot.current);
+    if (current != nullptr && made.content != current->content && !contested)
+      throw Broken{fmt::format("I18: partition {} has not what its source gives", key)};
+    if (made.counts.read != part.rows.size())
+      throw Broken{fmt::format("I27: partition {} has {} records, {} were read", key,
+                               part.rows.size(), made.counts.read)};
+  }
+}
+
+void Simulation::dump(const std::string& directory) {
+  ::mkdir(directory.c_str(), 0755);
+  const auto entries = main_->entries();
+  std::ofstream raw(directory + "/entries.bin", std::ios::binary);
+  if (entries)
+    for (const std::string& entry : *entries) {
+      const auto size = static_cast<std::uint32_t>(entry.size());
+      raw.write(reinterpret_cast<const char*>(&size), 4);
+      raw.write(entry.data(), static_cast<std::streamsize>(entry.size()));
+    }
+  std::ofstream history(directory + "/history.jsonl");
+  for (const std::string& line : history_) history << line << "\n";
+  std::ofstream sinks(directory + "/sinks.json");
+  sinks << "{\"partitions\":{";
+  const char* comma = "";
+  for (const auto& [key, part] : feed.parts()) {
+    sinks << comma << fmt::format("\"{}\":{{\"visible\":[", key);
+    comma = ",";
+    const char* inner = "";
+    for (const std::string& row : visible(key)) {
+      sinks << inner << '"' << row << '"';
+      inner = ",";
+    }
+    sinks << "],\"loads\":[";
+    inner = "";
+    if (const auto slot = server.committed.find({"items", key}); slot != server.committed.end())
+      for (const ServerMarker& m : slot->second.markers) {
+        sinks << inner
+              << fmt::format(R"({{"generation":{},"load_id":"{}","content":"{}","rows":{},)"
+                             R"("taken_back":{},"visible":{}}})",
+                             m.generation, hex(m.load_id), hex(m.content), m.rows,
+                             m.taken_back_by.has_value(),
+                             std::ranges::find(slot->second.visible, m.load_id) !=
+                                 slot->second.visible.end());
+        inner = ",";
+      }
+    sinks << "]}";
+  }
+  sinks << "},\"truth\":{";
+  comma = "";
+  for (const auto& [content, rows] : feed.truth) {
+    sinks << comma << fmt::format("\"{}\":[", hex(content));
+    comma = ",";
+    const char* inner = "";
+    for (const std::string& row : rows) {
+      sinks << inner << '"' << row << '"';
+      inner = ",";
+    }
+    sinks << "]";
+  }
+  sinks << "}}\n";
+  std::ofstream meta(directory + "/meta.json");
+  meta << fmt::format(
+      R"({{"seed":{},"target":"{}","append":{},"late_writers":{},"lost_tail":{},"given_up":{},)"
+      R"("acknowledged":{},"root":"{}","attempts":{}}})"
+      "\n",
+      world.options.seed, world.options.target == Target::server ? "server" : "directory",
+      world.options.append, late_writers_, !server.vanished.empty(), given_up_,
+      main_->acknowledged.size, hex(main_->acknowledged.root), world.options.attempts);
+}
+
+}  // namespace daybook::sim
