@@ -22,6 +22,7 @@
 #include <random>
 #include <thread>
 
+#include "ledger/append_pipeline.h"
 #include "ledger/assertion.h"
 #include "ledger/merkle.h"
 #include "ledger/rocksdb_group.h"
@@ -123,12 +124,27 @@ double raw_append(const std::string& dir, std::size_t groups, std::span<const By
   });
 }
 
-double append(Ledger& ledger, std::size_t groups, std::span<const Bytes> entries) {
+double plain_append(Ledger& ledger, std::size_t groups, std::span<const Bytes> entries) {
   return seconds([&] {
     for (std::size_t g = 0; g < groups; ++g) {
       const auto head = ledger.append(entries);
       DAYBOOK_ASSERT(head.has_value(), "{}", head.error().detail);
     }
+  });
+}
+
+double pipelined_append(StagedLedger& ledger, std::size_t groups, std::span<const Bytes> entries) {
+  return seconds([&] {
+    AppendPipeline pipeline(ledger);
+    const std::jthread storer([&] { pipeline.store_groups(); });
+    const std::jthread acknowledger([&] { pipeline.acknowledge_groups(); });
+    for (std::size_t g = 0; g < groups; ++g) {
+      const auto submitted = pipeline.submit(entries, {});
+      DAYBOOK_ASSERT(submitted.has_value(), "{}", submitted.error().detail);
+    }
+    const auto head = pipeline.drain();
+    pipeline.close();
+    DAYBOOK_ASSERT(head.has_value(), "{}", head.error().detail);
   });
 }
 
@@ -156,21 +172,28 @@ void compare_append(const std::string& dir, std::size_t groups, std::size_t grou
   const Awake awake;
   const std::vector<Bytes> entries = some_entries(group);
   std::vector<double> raw;
-  std::vector<double> ours;
+  std::vector<double> plain;
+  std::vector<double> staged;
   for (int round = 0; round < rounds; ++round) {
     raw.push_back(raw_append(dir + "/raw", groups, entries));
-    ours.push_back(append(*fresh(dir + "/ours"), groups, entries));
+    plain.push_back(plain_append(*fresh(dir + "/ours"), groups, entries));
+    staged.push_back(pipelined_append(*fresh(dir + "/ours"), groups, entries));
   }
   const double n = static_cast<double>(groups * group);
-  fmt::print("append, groups of {:<5} raw {:>9.0f}/s  append {:>9.0f}/s (ratio {:.2f})\n", group,
-             n / median(raw), n / median(ours), ratio(raw, ours));
-  bench::record(fmt::format("append_{}", group), ratio(raw, ours),
-                {{"per_second", n / median(ours)}, {"raw_per_second", n / median(raw)}});
+  fmt::print(
+      "append, groups of {:<5} raw {:>9.0f}/s  append {:>9.0f}/s (ratio {:.2f})  pipeline "
+      "{:>9.0f}/s (ratio {:.2f})\n",
+      group, n / median(raw), n / median(plain), ratio(raw, plain), n / median(staged),
+      ratio(raw, staged));
+  bench::record(fmt::format("append_{}", group), ratio(raw, plain),
+                {{"per_second", n / median(plain)}, {"raw_per_second", n / median(raw)}});
+  bench::record(fmt::format("append_{}_pipeline", group), ratio(raw, staged),
+                {{"per_second", n / median(staged)}, {"raw_per_second", n / median(raw)}});
 }
 
 void compare_verify(const std::string& dir, std::size_t count, int rounds) {
   const auto ledger = fresh(dir + "/verify");
-  (void)append(*ledger, count / 4096, some_entries(4096));
+  (void)plain_append(*ledger, count / 4096, some_entries(4096));
   const std::uint64_t size = ledger->head().size;
   const std::vector<Bytes> entries = some_entries(size);
   std::vector<Digest> out(size);
@@ -214,7 +237,7 @@ void append_and_die(const std::string& dir, std::size_t count) {
   const pid_t child = ::fork();
   if (child == 0) {
     const auto ledger = opened(dir);
-    (void)append(*ledger, count / 1000, some_entries(1000));
+    (void)plain_append(*ledger, count / 1000, some_entries(1000));
     ::_exit(0);
   }
   int status = 0;
@@ -229,7 +252,7 @@ struct Opening {
 
 Opening open_times(const std::string& dir, std::size_t count, int rounds) {
   constexpr std::size_t small = 1000;
-  (void)append(*fresh(dir + "/open"), count / small, some_entries(small));
+  (void)pipelined_append(*fresh(dir + "/open"), count / small, some_entries(small));
   std::vector<double> closed;
   std::vector<double> killed;
   // What waits in the write-ahead log: at most the book, at most the write buffer.
