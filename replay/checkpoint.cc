@@ -72,8 +72,9 @@ Result<CheckpointSigned> make_checkpoint(Ledger& ledger, const State& state,
   if (state.size != head.size)
     return fail(Error::Code::invalid, "the state is of {} entries, the book has {}", state.size,
                 head.size);
-  if (key.name != state.origin || key.verifier().vkey() != state.log_vkey)
-    return fail(Error::Code::invalid, "the key of {} does not sign for {}", key.name, state.origin);
+  const LogName name = log_name(state);
+  if (key.name != name.origin || key.verifier().vkey() != name.vkey)
+    return fail(Error::Code::invalid, "the key of {} does not sign for {}", key.name, name.origin);
   const auto before = largest_signed(ledger);
   if (!before) return std::unexpected(before.error());
   if (*before > head.size)
@@ -90,7 +91,7 @@ Result<CheckpointSigned> make_checkpoint(Ledger& ledger, const State& state,
     return fail(Error::Code::corrupt, "{} entries read again have root {}, the head says {}",
                 again->size, hex(again->root), hex(head.root));
 
-  const auto note = sign_checkpoint({state.origin, head}, key);
+  const auto note = sign_checkpoint({name.origin, head}, key);
   if (!note) return std::unexpected(note.error());
   if (auto kept = ledger.put(checkpoint_key(head.size), bytes_of(*note)); !kept)
     return std::unexpected(kept.error());

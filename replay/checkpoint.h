@@ -18,10 +18,10 @@ std::string checkpoint_key(EntryIndex size);
 // last signed root on; what does not lead to the ledger's head is never signed. Then signs, keeps
 // the note durably, and returns the event that records it: the caller appends it.
 //
-// `state` is the fold of the whole ledger and `key` carries the book's origin. `corrupt` when
-// storage does not hold what was appended; `conflict` when a checkpoint of a longer book was signed
-// before: this is an old copy, and going on would fork the book. Bounded by the entries since the
-// last checkpoint; never beside an append.
+// `state` is the fold of the whole ledger and `key` the one that it names (log_name). `corrupt`
+// when storage does not hold what was appended; `conflict` when a checkpoint of a longer book was
+// signed before: this is an old copy, and going on would fork the book. Bounded by the entries
+// since the last checkpoint; never beside an append.
 Result<CheckpointSigned> make_checkpoint(Ledger& ledger, const State& state, const NoteSigner& key);
 
 }  // namespace daybook

@@ -9,8 +9,11 @@
 #include "ledger/merkle.h"
 #include "ledger/slice_proof.h"
 #include "ledger/ssh_signature.h"
+#include "replay/evidence_names.h"
 #include "replay/evidence_report.h"
+#include "replay/log_keys.h"
 #include "replay/sentences.h"
+#include "replay/timestamps.h"
 
 namespace daybook {
 namespace {
@@ -97,89 +100,18 @@ bool salted(const SaltedText& text, const PayloadRef& ref) {
   return text.text.size() == ref.bytes && hash.finish() == ref.digest;
 }
 
-// --- names
-// ----------------------------------------------------------------------------------------
-
-template <typename T, typename Id>
-T& place(std::vector<T>& all, Id id) {
-  const auto at = static_cast<std::size_t>(id);
-  if (at >= all.size()) all.resize(at + 1);
-  return all[at];
-}
-
-// Ids are dense in a book, so no honest one is beyond the number of its entries.
-template <typename Id>
-bool plausible(Id id, const TreeHead& head) {
-  return static_cast<std::uint64_t>(id) < std::min<std::uint64_t>(head.size, 1'000'000);
-}
-
-class Names {
- public:
-  Names(State& state, const TreeHead& head) : state_(state), head_(head) {}
-
-  template <typename E>
-  void take(EntryIndex index, const Envelope& envelope, const E& e) {
-    if constexpr (std::is_same_v<E, BookCreated>) {
-      state_.origin = e.origin;
-    } else if constexpr (std::is_same_v<E, SlotOpened>) {
-      if (!plausible(e.slot, head_)) return;
-      Slot& slot = place(state_.slots, e.slot);
-      slot.pipeline = e.pipeline, slot.partition = e.partition, slot.sink = e.sink;
-    } else if constexpr (std::is_same_v<E, RunStarted>) {
-      if (!plausible(e.run, head_)) return;
-      RunState& run = place(state_.runs, e.run);
-      run.uuid = e.uuid, run.pipeline = e.pipeline, run.definition = e.definition;
-      run.requester = envelope.actor.principal, run.started = index;
-      run.started_at = envelope.recorded_at;
-    } else if constexpr (std::is_same_v<E, DefinitionRegistered>) {
-      if (!plausible(e.definition, head_)) return;
-      DefinitionState& definition = place(state_.definitions, e.definition);
-      definition.pipeline = e.pipeline, definition.version = e.version;
-      definition.digest = e.digest, definition.files = e.files;
-    } else if constexpr (std::is_same_v<E, AttemptStaged>) {
-      if (e.batch == no_batch || !plausible(e.batch, head_)) return;
-      BatchState& batch = place(state_.batches, e.batch);
-      batch.slot = e.slot, batch.run = e.run, batch.at = index;
-      batch.records = e.counts.quarantined, batch.payload = e.quarantine;
-    } else if constexpr (std::is_same_v<E, ApprovalRequested>) {
-      if (!plausible(e.approval, head_)) return;
-      ApprovalState& approval = place(state_.approvals, e.approval);
-      approval.subject = e.subject, approval.slot = e.slot, approval.digest = e.digest;
-      approval.compensation = e.compensation, approval.erasure = e.erasure;
-      approval.needed = e.needed, approval.parties = {envelope.actor.principal};
-    } else if constexpr (std::is_same_v<E, CompensationProposed>) {
-      if (!plausible(e.compensation, head_)) return;
-      CompensationState& c = place(state_.compensations, e.compensation);
-      c.steps = e.steps, c.action = e.action, c.plan = e.plan, c.at = index;
-      c.proposer = envelope.actor.principal;
-    } else if constexpr (std::is_same_v<E, ErasureProposed>) {
-      if (!plausible(e.erasure, head_)) return;
-      ErasureState& x = place(state_.erasures, e.erasure);
-      x.policy = e.policy, x.items = e.items, x.plan = e.plan, x.at = index;
-      x.proposer = envelope.actor.principal;
-    } else if constexpr (std::is_same_v<E, LegalHoldPlaced>) {
-      if (!plausible(e.hold, head_)) return;
-      LegalHold& hold = place(state_.legal_holds, e.hold);
-      hold.scope = e.scope, hold.reason = e.reason, hold.at = index;
-    }
-  }
-
- private:
-  State& state_;
-  const TreeHead& head_;
-};
-
 // --- the check
 // ------------------------------------------------------------------------------------
 
 class Check {
  public:
   Check(const Evidence& evidence, std::span<const NoteVerifier> logs, EvidenceFacts& facts)
-      : evidence_(evidence), logs_(logs), facts_(facts) {}
+      : evidence_(evidence), logs_(logs), facts_(facts), keys_(logs.begin(), logs.end()) {}
 
   Checked<void> run() {
-    for (const auto step : {&Check::entries, &Check::kept_checkpoints, &Check::definitions,
-                            &Check::approvals, &Check::quarantine})
+    for (const auto step :
+         {&Check::entries, &Check::log_keys, &Check::kept_checkpoints, &Check::timestamps,
+          &Check::definitions, &Check::approvals, &Check::quarantine})
       if (const auto good = (this->*step)(); !good) return good;
     return {};
   }
@@ -206,12 +138,38 @@ class Check {
     return {};
   }
 
+  // What was signed before a key was replaced is shown as signed by the key of its time.
+  Checked<void> log_keys() {
+    for (auto* walk : {earlier_keys, follow_keys}) {
+      const auto found = walk(logs_, evidence_.log_keys);
+      if (!found) return fault("log-keys", found.error().detail);
+      keys_.insert(keys_.end(), found->begin(), found->end());
+    }
+    return {};
+  }
+
+  Checked<void> timestamps() {
+    for (const auto& [name, stamped] : evidence_.timestamps) {
+      const std::string path = fmt::format("timestamps/{}", name);
+      const auto head = stamped_head(stamped.first, stamped.second, keys_);
+      if (!head) return fault(path + ".tsr", head.error().detail);
+      const auto place = parse_timestamp_name(name);
+      if (!place || place->first != head->size)
+        return fault(path + ".checkpoint", "is another checkpoint than its name says");
+      const auto kept = roots_.find(head->size);
+      const bool stands =
+          *head == facts_.head || (kept != roots_.end() && kept->second == head->root);
+      if (!stands) return fault(path + ".checkpoint", "is none of the checkpoints that are here");
+    }
+    return {};
+  }
+
   Checked<void> kept_checkpoints() {
     for (const auto& [size, kept] : evidence_.checkpoints) {
       const std::string path = fmt::format("checkpoints/{}", size);
       const auto note = parse_note(kept.note);
       if (!note) return fault(path, note.error().detail);
-      const auto by = verify_note(*note, logs_);
+      const auto by = verify_note(*note, keys_);
       if (!by) return fault(path, by.error().detail);
       const auto checkpoint = parse_checkpoint(note->text);
       if (!checkpoint) return fault(path, checkpoint.error().detail);
@@ -223,6 +181,7 @@ class Check {
         return fault(path + ".consistency", "does not lead to the signed head");
       for (const VerifiedSignature& signature : *by)
         facts_.checkpoint_signers[size].push_back(signature.by.name);
+      roots_[size] = checkpoint->head.root;
       const bool recorded = std::ranges::any_of(facts_.entries, [&](const auto& one) {
         const auto* event = std::get_if<CheckpointSigned>(&one.second.event);
         return event != nullptr && event->size == size && event->root == checkpoint->head.root;
@@ -378,6 +337,8 @@ class Check {
   const Evidence& evidence_;
   const std::span<const NoteVerifier> logs_;
   EvidenceFacts& facts_;
+  std::vector<NoteVerifier> keys_;      // the logs', and those before and after them
+  std::map<EntryIndex, Digest> roots_;  // of kept checkpoints
 };
 
 std::string signature_name(ApprovalId approval, std::size_t number) {
@@ -453,6 +414,11 @@ StoredFiles files_of(const Evidence& evidence, const EvidenceFacts& facts) {
     with_salt(fmt::format("definitions/{}", id), ".json", text);
   for (const auto& [id, text] : evidence.records)
     with_salt(fmt::format("records/{}", id), ".jsonl", text);
+  for (const auto& [name, stamped] : evidence.timestamps) {
+    files[fmt::format("timestamps/{}.checkpoint", name)] = stamped.first;
+    files[fmt::format("timestamps/{}.tsr", name)] = stamped.second;
+  }
+  if (!evidence.log_keys.empty()) files["log-keys"] = evidence.log_keys;
   for (const auto& [id, text] : evidence.approvals)
     files[fmt::format("approvals/{}.txt", id)] = text;
   for (const auto& [id, text] : evidence.quarantine)
@@ -523,6 +489,16 @@ Checked<Evidence> parse_evidence(const StoredFiles& files, const std::string& ma
       if (!hashes) return std::unexpected(hashes.error());
       out.path = std::move(*hashes);
       proof = true;
+    } else if (name == "log-keys") {
+      if (content.empty()) return fault(name, "is empty");
+      out.log_keys = content;
+    } else if (name.starts_with("timestamps/")) {
+      const std::string file = name.substr(11);
+      const std::string stem = file.substr(0, file.find('.'));
+      const bool note = file == stem + ".checkpoint";
+      if ((!note && file != stem + ".tsr") || !parse_timestamp_name(stem))
+        return fault(name, "does not belong into evidence");
+      (note ? out.timestamps[stem].first : out.timestamps[stem].second) = content;
     } else if ((number = numbered(name, "checkpoints/", ".consistency"))) {
       auto hashes = hashes_in(name, content, consistency_header);
       if (!hashes) return std::unexpected(hashes.error());

@@ -7,6 +7,9 @@
 //   entries.proof             that they are in the tree of that head (ledger/slice_proof.h)
 //   checkpoints/<size>        signed notes that these entries record, each with its
 //   checkpoints/<size>.consistency                          way to the head
+//   timestamps/<size>-<n>.checkpoint, .tsr    of the head or one of those checkpoints: the exact
+//                             bytes that an authority stamped (RFC 3161), and what it said
+//   log-keys                  where the log's key was replaced: each key's word for the next
 //   definitions/<n>.json      pipeline and contracts of definition n; <n>.salt of its digest
 //   approvals/<n>.txt         exactly what approval n was asked for
 //   quarantine/<n>.jsonl      records of batch n: place, rules, and a salted digest of each
@@ -50,6 +53,8 @@ struct Evidence {
   std::map<ApprovalId, std::string> approvals;
   std::map<BatchId, std::string> quarantine;
   std::map<BatchId, SaltedText> records;
+  std::map<std::string, std::pair<std::string, std::string>> timestamps;  // "42-0": note, response
+  std::string log_keys;  // a chain (replay/log_keys.h); empty: one key signed all
 };
 
 struct EvidenceFault {

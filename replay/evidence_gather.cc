@@ -6,7 +6,9 @@
 #include "ledger/slice_proof.h"
 #include "replay/checkpoint.h"
 #include "replay/fold.h"
+#include "replay/log_keys.h"
 #include "replay/queries.h"
+#include "replay/timestamps.h"
 
 namespace daybook {
 
@@ -22,6 +24,8 @@ struct Index {
   std::map<LegalHoldId, EntryIndex> holds;
   std::map<std::string, std::vector<EntryIndex>> principals;
   std::map<ApprovalId, Uuid> approval_runs;  // correlation of its request
+  std::map<SlotId, ApprovalId> asked;        // last, for a load
+  std::map<ApprovalId, std::vector<EntryIndex>> given;
 };
 
 class Gather {
@@ -36,7 +40,7 @@ class Gather {
     if (const auto done = prove(); !done) return std::unexpected(done.error());
     if (const auto done = texts(); !done) return std::unexpected(done.error());
     const NoteVerifier log = key_.verifier();
-    const auto facts = check_evidence(out_, book_.state.origin, head_, std::span(&log, 1));
+    const auto facts = check_evidence(out_, log.name, head_, std::span(&log, 1));
     if (!facts)
       return fail(
           Error::Code::corrupt, "{}{}: {}", facts.error().path,
@@ -50,7 +54,7 @@ class Gather {
           Error::Code::invalid,
           fmt::format("{} files with {} bytes are too much for one archive", files.size(), bytes),
           "ask for a part: a run, or a smaller range"});
-    const std::string manifest = manifest_text(out_, book_.state.origin, files);
+    const std::string manifest = manifest_text(out_, key_.name, files);
     const auto signature = sign_note(key_, manifest);
     if (!signature) return std::unexpected(signature.error());
     files[std::string(manifest_name)] = format_note({manifest, {*signature}});
@@ -154,6 +158,10 @@ class Gather {
     } else if (const auto* approval = std::get_if<ApprovalRequested>(&entry.event)) {
       index_.approvals[approval->approval] = index;
       index_.approval_runs[approval->approval] = entry.envelope.correlation;
+      if (approval->subject == ApprovalSubject::load)
+        index_.asked[approval->slot] = approval->approval;
+    } else if (const auto* given = std::get_if<ApprovalGiven>(&entry.event)) {
+      index_.given[given->approval].push_back(index);
     } else if (const auto* hold = std::get_if<LegalHoldPlaced>(&entry.event)) {
       index_.holds[hold->hold] = index;
     } else if (const auto* principal = std::get_if<PrincipalEnrolled>(&entry.event)) {
@@ -172,6 +180,13 @@ class Gather {
       }
       introduce(index, entry);
       if (!wanted(index, entry)) return true;
+      // What lets it load may have been asked and answered in an earlier run.
+      if (const auto* intended = std::get_if<LoadIntended>(&entry.event))
+        if (const auto asked = index_.asked.find(intended->slot); asked != index_.asked.end()) {
+          const ApprovalState* approval = book_.state.find(asked->second);
+          if (approval != nullptr && !approval->voided)
+            leave_.insert(index_.given[asked->second].begin(), index_.given[asked->second].end());
+        }
       keep(index, bytes, std::move(entry));
       return chosen_.size() <= entries_max;
     });
@@ -196,7 +211,8 @@ class Gather {
 
   // Adds what introduces the names in what is there, until nothing is missing.
   Result<void> close() {
-    std::set<EntryIndex> missing = {0};
+    std::set<EntryIndex> missing = leave_;
+    missing.insert(0);
     std::set<EntryIndex> seen;
     do {
       for (const EntryIndex index : missing) {
@@ -276,8 +292,19 @@ class Gather {
       if (!note) return std::unexpected(note.error());
       auto consistency = book_.ledger.consistency_proof(e->size, head_.size);
       if (!consistency) return std::unexpected(consistency.error());
+      // One of before another origin was begun is another log's.
+      if (log_name(book_.state, e->size).origin != key_.name) continue;
       out_.checkpoints[e->size] = {std::move(*note), std::move(*consistency)};
     }
+    auto chain = log_key_chain(book_.ledger, book_.state);
+    if (!chain) return std::unexpected(chain.error());
+    out_.log_keys = std::move(*chain);
+    auto stamps = kept_timestamps(book_.ledger, head_.size);
+    if (!stamps) return std::unexpected(stamps.error());
+    for (KeptTimestamp& stamp : *stamps)
+      if (log_name(book_.state, stamp.size).origin == key_.name &&
+          (stamp.size == head_.size || out_.checkpoints.contains(stamp.size)))
+        out_.timestamps[stamp.name()] = {std::move(stamp.note), std::move(stamp.response)};
     return {};
   }
   // A text that was erased is not there; that is no fault, and the report says so.
@@ -354,6 +381,7 @@ class Gather {
   TreeHead head_;
   Index index_;
   std::map<EntryIndex, Entry> chosen_;
+  std::set<EntryIndex> leave_;  // approvals of the loads that were chosen
   Evidence out_;
 };
 

@@ -10,6 +10,7 @@
 #include "ledger/note.h"
 #include "ledger/tile_tree.h"
 #include "ledger/tiles.h"
+#include "replay/timestamps.h"
 
 namespace daybook {
 namespace {
@@ -83,16 +84,31 @@ class Export {
     if (auto done = files_.remove(at(fresh_name)); !done) return done;
     const auto before = present(latest);
     if (!before) return std::unexpected(before.error());
-    if (*before && (*before)->note == latest.note) {
-      report_.before = report_.head.size;
-      return files_.sync_dir(directory_);
-    }
     report_.before = *before ? (*before)->checkpoint.head.size : 0;
-    if (auto done = write_tree(); !done) return done;
+    const bool same = *before && (*before)->note == latest.note;
+    if (!same)
+      if (auto done = write_tree(); !done) return done;
+    if (auto done = write_timestamps(latest.checkpoint); !done) return done;
     for (const std::string& directory : touched_)
       if (auto done = files_.sync_dir(directory); !done) return done;
-    if (auto done = write_file("checkpoint", bytes_of(latest.note)); !done) return done;
+    if (!same)
+      if (auto done = write_file("checkpoint", bytes_of(latest.note)); !done) return done;
     return files_.sync_dir(directory_);
+  }
+
+  // Of this checkpoint and of those before it under the same origin.
+  Result<void> write_timestamps(const Checkpoint& latest) {
+    const auto kept = kept_timestamps(ledger_, latest.head.size);
+    if (!kept) return std::unexpected(kept.error());
+    for (const KeptTimestamp& stamp : *kept) {
+      const auto stamped = read_signed(stamp.note);
+      if (!stamped) return std::unexpected(stamped.error());
+      if (stamped->checkpoint.origin != latest.origin) continue;
+      const std::string stem = "timestamps/" + stamp.name();
+      if (auto done = write_file(stem + ".checkpoint", bytes_of(stamp.note)); !done) return done;
+      if (auto done = write_file(stem + ".tsr", bytes_of(stamp.response)); !done) return done;
+    }
+    return {};
   }
 
   // What the directory holds: nothing, or an earlier checkpoint of this book.
@@ -248,7 +264,13 @@ Result<ExportReport> export_tiles(const Ledger& ledger, const std::string& direc
   return Export(ledger, plain, files).run();
 }
 
-Result<std::string> export_proof(const Ledger& ledger, std::uint64_t index) {
+Result<std::string> latest_checkpoint(const Ledger& ledger) {
+  auto latest = latest_signed(ledger);
+  if (!latest) return std::unexpected(latest.error());
+  return std::move(latest->note);
+}
+
+Result<std::string> export_proof(const Ledger& ledger, std::uint64_t index, std::string_view keys) {
   const auto latest = latest_signed(ledger);
   if (!latest) return std::unexpected(latest.error());
   const std::uint64_t size = latest->checkpoint.head.size;
@@ -259,7 +281,9 @@ Result<std::string> export_proof(const Ledger& ledger, std::uint64_t index) {
               "a checkpoint is signed at the end of each run"});
   const auto proof = ledger.inclusion_proof(index, size);
   if (!proof) return std::unexpected(proof.error());
-  std::string out = fmt::format("c2sp.org/tlog-proof@v1\nindex {}\n", index);
+  std::string out = "c2sp.org/tlog-proof@v1\n";
+  if (!keys.empty()) out += fmt::format("extra {}\n", base64(bytes_of(keys)));
+  out += fmt::format("index {}\n", index);
   for (const Digest& hash : *proof)
     out += fmt::format("{}\n", base64(std::as_bytes(std::span(hash))));
   return out + "\n" + latest->note;

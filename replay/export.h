@@ -2,9 +2,10 @@
 // (https://c2sp.org/tlog-tiles), and single entries as C2SP tlog proofs.
 //
 // A directory is the book up to its latest checkpoint: `checkpoint` (the signed note as it is),
-// `tile/<L>/<N>[.p/<W>]` (hashes) and `tile/entries/<N>[.p/<W>]` (entries). It grows: an export
-// into a directory that holds an earlier one adds what is new and removes nothing, so that every
-// checkpoint somebody fetched before stays verifiable.
+// `tile/<L>/<N>[.p/<W>]` (hashes) and `tile/entries/<N>[.p/<W>]` (entries), and
+// `timestamps/<size>-<n>.checkpoint` and `.tsr` where checkpoints were stamped (RFC 3161). It
+// grows: an export into a directory that holds an earlier one adds what is new and removes nothing,
+// so that every checkpoint somebody fetched before stays verifiable.
 #pragma once
 
 #include <string>
@@ -34,8 +35,14 @@ struct ExportReport {
 Result<ExportReport> export_tiles(const Ledger& ledger, const std::string& directory,
                                   FileSystem& files);
 
+// The latest checkpoint that was kept, cosignatures and all, with its root reached again from the
+// entries. `not_found` where nothing was signed yet.
+Result<std::string> latest_checkpoint(const Ledger& ledger);
+
 // The proof that entry `index` is under the latest checkpoint: https://c2sp.org/tlog-proof@v1.
-// `not_found` where no checkpoint covers it yet.
-Result<std::string> export_proof(const Ledger& ledger, std::uint64_t index);
+// `not_found` where no checkpoint covers it yet. `keys`, a chain of keys (replay/log_keys.h),
+// stands on its `extra` line where it is not empty.
+Result<std::string> export_proof(const Ledger& ledger, std::uint64_t index,
+                                 std::string_view keys = {});
 
 }  // namespace daybook

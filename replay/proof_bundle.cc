@@ -297,6 +297,7 @@ StoredFiles files_of(const ProofBundle& bundle, const ProvenFacts& facts) {
   files["README.txt"] = proof_readme(facts);
   files["prov.json"] = proof_prov(facts);
   files["checkpoint"] = bundle.checkpoint;
+  if (!bundle.log_keys.empty()) files["log-keys"] = bundle.log_keys;
   files["definition.json"] = bundle.definition;
   files["definition.salt"] = base64_of(bundle.definition_salt) + "\n";
   for (const auto& [index, entry] : bundle.entries) {
@@ -344,6 +345,10 @@ std::expected<ProofBundle, BundleFault> parse_bundle(const StoredFiles& files) {
   (void)need("README.txt");
   (void)need("prov.json");
   bundle.checkpoint = need("checkpoint");
+  if (auto keys = take("log-keys")) {
+    if (keys->empty()) fault = BundleFault{"log-keys", no_entry, "is empty"};
+    bundle.log_keys = std::move(*keys);
+  }
   bundle.definition = need("definition.json");
   const std::string salt = need("definition.salt");
   if (!fault &&

@@ -5,6 +5,7 @@
 //   definition.json          the pipeline and its contracts; definition.salt: of its digest
 //   entries/<n>              bytes of entry n, as stored
 //   entries/<n>.tlog-proof   https://c2sp.org/tlog-proof@v1 under `checkpoint`
+//   log-keys                 where the log's key was replaced: each key's word for the next
 //   prov.json                W3C PROV-JSON                      made from the other files
 //   records/<i>-<n>[.proof]  record n of input i
 //   row[.proof], schema      an output row; or
@@ -52,7 +53,8 @@ struct ProofBundle {
   Digest definition_salt{};
   std::map<std::pair<std::uint32_t, std::uint64_t>, BundleLeaf> records;  // by input and number
   std::optional<BundleLeaf> row, quarantined;                             // one of them
-  std::string schema;  // of a row: "<bytes of the name> <name> <type>\n" for each column
+  std::string log_keys;  // a chain (replay/log_keys.h); empty: one key signed all
+  std::string schema;    // of a row: "<bytes of the name> <name> <type>\n" for each column
 };
 
 // What a bundle proves, once it is checked.

@@ -1,6 +1,7 @@
 #include "replay/signatures.h"
 
 #include "ledger/ssh_signature.h"
+#include "replay/log_keys.h"
 #include "statemachine/decide.h"
 
 namespace daybook {
@@ -80,6 +81,13 @@ std::string load_approval_text(const State& state, const Slot& slot, const Diges
 SignatureVerdict check_signatures(const State& before, const Entry& entry, const PlanText& text) {
   if (const auto* given = std::get_if<ApprovalGiven>(&entry.event))
     return check(before, *given, text);
+  // Not counted: what is counted are people's.
+  Result<void> good;
+  if (const auto* rotated = std::get_if<LogKeyRotated>(&entry.event))
+    good = check_endorsement(before, *rotated);
+  else if (const auto* changed = std::get_if<LogOriginChanged>(&entry.event))
+    good = check_endorsement(before, *changed);
+  if (!good) return wrong(fmt::format("the new key of the log: {}", good.error().detail));
   return {};
 }
 

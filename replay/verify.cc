@@ -12,6 +12,7 @@
 #include "replay/entry_batch.h"
 #include "replay/fold.h"
 #include "replay/state_bytes.h"
+#include "replay/timestamps.h"
 #include "statemachine/apply.h"
 #include "statemachine/invariants.h"
 
@@ -38,6 +39,7 @@ class Verifier {
     report_.state_root = state_root(state_);
     check_recorded();
     check_kept();
+    check_stamps();
     if (world_failed_) return std::unexpected(*world_failed_);
     conclude();
     return report_;
@@ -116,6 +118,12 @@ class Verifier {
       recorded.good = check_state_root(recorded, here ? &state_ : state_at(checkpoint->size));
       recorded_.push_back(recorded);
     }
+    if (const auto* rotated = std::get_if<LogKeyRotated>(&entry_.event))
+      vouched_.emplace_back(index, rotated->root);
+    else if (const auto* changed = std::get_if<LogOriginChanged>(&entry_.event))
+      vouched_.emplace_back(index, changed->root);
+    else if (const auto* witness = std::get_if<WitnessAdded>(&entry_.event))
+      if (const auto key = parse_vkey(witness->vkey)) witnesses_.push_back(*key);
     apply(state_, entry_);
   }
 
@@ -187,17 +195,40 @@ class Verifier {
       }
       if (recorded.good) ++report_.checkpoints;
     }
+    for (const auto& [index, root] : vouched_) check_root(index, index, root);
+  }
+
+  // The checkpoint that the key of its time signed, and every cosignature of a witness of the book.
+  Result<Checkpoint> open_kept(const std::string& bytes) {
+    const auto note = parse_note(bytes);
+    if (!note) return std::unexpected(note.error());
+    const auto read = parse_checkpoint(note->text);
+    if (!read) return std::unexpected(read.error());
+    const auto log = parse_vkey(log_name(state_, read->head.size).vkey);
+    if (!log) return std::unexpected(log.error());
+    auto checkpoint = open_checkpoint(bytes, *log);
+    if (!checkpoint) return checkpoint;
+    const auto cosigned = verify_note(*note, witnesses_);
+    if (cosigned) {
+      report_.cosignatures += cosigned->size();
+      return checkpoint;
+    }
+    const auto by_one = [&](const NoteSignature& line) {
+      return std::ranges::any_of(witnesses_, [&](const NoteVerifier& witness) {
+        return witness.name == line.name && witness.id() == line.key_id;
+      });
+    };
+    if (std::ranges::any_of(note->signatures, by_one)) return std::unexpected(cosigned.error());
+    return checkpoint;
   }
 
   void check_kept() {
     const auto keys = ledger_.keys("checkpoint/");
     if (!keys) return failed(no_entry, "checkpoint", keys.error());
     if (keys->empty()) return;
-    const auto log = parse_vkey(state_.log_vkey);
-    if (!log) return failed(no_entry, "checkpoint", log.error());
     for (const std::string& key : *keys) {
       const auto note = ledger_.get(key);
-      const auto checkpoint = note ? open_checkpoint(*note, *log) : std::unexpected(note.error());
+      const auto checkpoint = note ? open_kept(*note) : std::unexpected(note.error());
       if (!checkpoint) {
         auto error = checkpoint.error();
         error.detail = fmt::format("{}: {}", key, error.detail);
@@ -214,6 +245,21 @@ class Verifier {
       } else {
         forget(key);
       }
+    }
+  }
+
+  // Each is about a checkpoint that its key signed, of these entries.
+  void check_stamps() {
+    const auto stamps = kept_timestamps(ledger_, ~std::uint64_t{0});
+    if (!stamps) return failed(no_entry, "time stamp", stamps.error());
+    for (const KeptTimestamp& stamp : *stamps) {
+      const auto log = parse_vkey(log_name(state_, stamp.size).vkey);
+      const auto head = log ? stamped_head(stamp.note, stamp.response, std::span(&*log, 1))
+                            : std::unexpected(log.error());
+      if (!head)
+        found(no_entry, "time stamp", fmt::format("{}: {}", stamp.name(), head.error().detail));
+      else if (check_root(no_entry, head->size, head->root))
+        ++report_.timestamps;
     }
   }
 
@@ -243,6 +289,8 @@ class Verifier {
   State trailing_;
   bool folding_ = true;
   std::vector<Recorded> recorded_;
+  std::vector<std::pair<EntryIndex, Digest>> vouched_;  // roots that a key was named after
+  std::vector<NoteVerifier> witnesses_;                 // that were ever asked
 };
 
 }  // namespace
@@ -258,6 +306,8 @@ std::string BookReport::summary() const {
         "All {} entries are there and in order. Their root is {}; folding them gives the state {}. "
         "{} recorded checkpoints were reached again and {} signatures are good.",
         size, hex(root), hex(state_root), checkpoints, signatures);
+    if (cosignatures > 0)
+      out += fmt::format(" {} cosignatures of witnesses are good.", cosignatures);
     if (approvals > 0) out += fmt::format(" {} approvals carry good signatures.", approvals);
     if (unchecked > 0)
       out += fmt::format(" {} could not be checked: their plans are not here.", unchecked);

@@ -22,14 +22,16 @@ struct Finding {
 };
 
 struct BookReport {
-  EntryIndex size = 0;            // entries the ledger says it has
-  Digest root{};                  // recomputed
-  Digest state_root{};            // of the fold, as far as it went
-  EntryIndex folded = 0;          // entries that could be folded; size unless something is wrong
-  std::uint64_t checkpoints = 0;  // recorded in the book, and reached again
-  std::uint64_t signatures = 0;   // of kept checkpoints, that are good
-  std::uint64_t approvals = 0;    // whose signatures are good
-  std::uint64_t unchecked = 0;    // approvals of a plan whose text was not at hand
+  EntryIndex size = 0;             // entries the ledger says it has
+  Digest root{};                   // recomputed
+  Digest state_root{};             // of the fold, as far as it went
+  EntryIndex folded = 0;           // entries that could be folded; size unless something is wrong
+  std::uint64_t checkpoints = 0;   // recorded in the book, and reached again
+  std::uint64_t signatures = 0;    // of kept checkpoints, that are good
+  std::uint64_t cosignatures = 0;  // of them by witnesses of the book, that are good
+  std::uint64_t timestamps = 0;    // of checkpoints, that are about them
+  std::uint64_t approvals = 0;     // whose signatures are good
+  std::uint64_t unchecked = 0;     // approvals of a plan whose text was not at hand
 
   // The earliest finding, and how much before it is still vouched for: the largest checkpoint of at
   // most that many entries whose signature, root and state root are right.

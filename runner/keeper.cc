@@ -13,6 +13,7 @@
 #include "replay/fold.h"
 #include "replay/queries.h"
 #include "runner/erasure.h"
+#include "runner/log_keys.h"
 #include "runner/storage.h"
 #include "statemachine/apply.h"
 #include "statemachine/effects.h"
@@ -135,6 +136,8 @@ Result<std::unique_ptr<Keeper>> Keeper::open(const BookPaths& paths, Executor& e
   auto state = fold(*keeper->ledger_, keeper->ledger_->head().size);
   if (!state) return std::unexpected(state.error());
   keeper->state_ = std::move(*state);
+  if (const auto settled = settle_log_keys(paths, keeper->state_); !settled)
+    return std::unexpected(settled.error());
 
   // What earlier processes staged and did not load is staged anew.
   clear_staging(paths);
@@ -247,7 +250,7 @@ Answer Keeper::ask_now(const Actor& actor, const Command& command) {
 Result<void> Keeper::checkpoint() {
   flush();
   if (state_.checkpoint && state_.checkpoint->at + 1 == state_.size) return {};
-  const auto key = load_signing_key(book_files(), paths_.log_key().string());
+  const auto key = signing_key(paths_, state_);
   if (!key) return std::unexpected(key.error());
   const auto signed_now = make_checkpoint(*ledger_, state_, *key);
   if (!signed_now) return std::unexpected(signed_now.error());

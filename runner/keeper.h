@@ -66,13 +66,17 @@ class Keeper {
   // The same for use outside a coroutine: commits what is waiting, too.
   Answer ask_now(const Actor& actor, const Command& command);
 
-  // Signs and keeps a checkpoint of everything durable, and records it.
+  // Makes everything applied so far durable, now.
+  void flush();
+
+  // Signs and keeps a checkpoint of everything durable, and records it. Asks no witness
+  // (runner/witnesses.h).
   Result<void> checkpoint();
 
   // Keeps a small payload; its address as events name it.
   Result<PayloadRef> payloads_put(std::string_view text);
 
-  // A small value beside the log that can be rebuilt from it (Ledger::put).
+  // A small value beside the log (Ledger::put).
   Result<void> remember(std::string_view key, std::string_view value);
 
   // Called on the loop with every entry, after it is durable.
@@ -87,7 +91,6 @@ class Keeper {
   Answer decide_and_apply(const Actor& actor, const Command& command);
   void append(const Actor& actor, std::vector<Event>& events);
   boost::asio::awaitable<void> durable();
-  void flush();
 
   BookPaths paths_;
   BookConfig config_;

@@ -4,6 +4,7 @@
 #include "ledger/note.h"
 #include "ledger/payload_store.h"
 #include "replay/export.h"
+#include "replay/log_keys.h"
 #include "runner/keeper.h"
 
 namespace daybook {
@@ -64,8 +65,6 @@ Result<RowBundles> RowBundles::open(const BookView& book, const Reexecution& aga
     return fail(Error::Code::conflict, "the partition does not come out as it was recorded: {}",
                 again.differences.front().what);
   RowBundles out(again);
-  const auto key = parse_vkey(book.state.log_vkey);
-  if (!key) return std::unexpected(key.error());
   const auto entries = entries_of(book, again.recorded);
   if (!entries) return std::unexpected(entries.error());
   for (const EntryIndex index : *entries) {
@@ -89,8 +88,16 @@ Result<RowBundles> RowBundles::open(const BookView& book, const Reexecution& aga
                   "a checkpoint was signed meanwhile; ask again for the proof");
     out.common_.checkpoint = note;
   }
+  const auto note = parse_note(out.common_.checkpoint);
+  const auto head = note ? parse_checkpoint(note->text) : std::unexpected(note.error());
+  if (!head) return std::unexpected(head.error());
+  const auto key = parse_vkey(log_name(book.state, head->head.size).vkey);
+  if (!key) return std::unexpected(key.error());
   const auto checkpoint = open_checkpoint(out.common_.checkpoint, *key);
   if (!checkpoint) return std::unexpected(checkpoint.error());
+  auto chain = log_key_chain(book.ledger, book.state);
+  if (!chain) return std::unexpected(chain.error());
+  out.common_.log_keys = std::move(*chain);
   out.origin_ = checkpoint->origin;
   out.head_ = checkpoint->head;
 

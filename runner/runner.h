@@ -35,7 +35,15 @@ struct RunRequest {
 };
 
 struct RunProblem {
-  enum class Kind : std::uint8_t { refused, definition, source, sink, storage, nothing } kind;
+  enum class Kind : std::uint8_t {
+    refused,
+    definition,
+    source,
+    sink,
+    storage,
+    nothing,
+    integrity,  // this is not the book others saw, or not what it signed
+  } kind;
   std::string message, hint;
   Diagnostics diagnostics;
   std::optional<Refusal> refusal = {};  // what the rules said, where they refused it

@@ -1,5 +1,7 @@
 // From a pipeline file to planned partitions: what the source offers, what of it is new, and the
 // run that takes it on.
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "runner/connect/crash_point.h"
@@ -8,6 +10,7 @@
 #include "runner/outside.h"
 #include "runner/planning.h"
 #include "runner/quarantine.h"
+#include "runner/witnesses.h"
 
 namespace daybook {
 
@@ -23,6 +26,11 @@ RunProblem refused(const Refusal& refusal) {
   RunProblem out = problem(RunProblem::Kind::refused, refusal.detail);
   out.refusal = refusal;
   return out;
+}
+
+RunProblem not_signed(const Error& error, std::string_view before) {
+  return problem(RunProblem::Kind::integrity, fmt::format("{}{}", before, error.detail),
+                 error.hint);
 }
 
 }  // namespace
@@ -181,6 +189,13 @@ asio::awaitable<std::expected<RunReport, RunProblem>> Runner::run(RunRequest req
   const std::string sink_name = pipeline->sink.name();
   concurrency_.fix(pipeline->concurrency);
 
+  // An old copy of a book is to load nothing: whoever has seen more is asked before anything is
+  // done.
+  const auto seen = co_await ask_witnesses(keeper_);
+  if (const auto good = seen ? not_overtaken(*seen) : std::unexpected(seen.error());
+      !good && good.error().code == Error::Code::corrupt)
+    co_return std::unexpected(not_signed(good.error(), ""));
+
   // What a crash or an interruption left open comes first: it is part of the same story.
   std::vector<RunId> open;
   for (const RunId id : keeper_.state().open_runs)
@@ -295,8 +310,13 @@ asio::awaitable<std::expected<RunReport, RunProblem>> Runner::resume(std::option
     report.paused = report.paused || (state.open && !stopped_);
   }
   if (report.paused && !work.problem) co_await mark_drained(work.runs);
-  if (const auto signed_now = keeper_.checkpoint(); !signed_now)
-    last_trouble_[no_slot] = signed_now.error().detail;
+  const auto signed_now = co_await witnessed_checkpoint(keeper_);
+  if (!signed_now && signed_now.error().code == Error::Code::corrupt)
+    co_return std::unexpected(not_signed(signed_now.error(), "what was done is in the book: "));
+  if (!signed_now) last_trouble_[no_slot] = signed_now.error().detail;
+  if (signed_now)
+    if (const auto warnings = warnings_of(*signed_now); !warnings.empty())
+      last_trouble_[no_slot] = fmt::format("{}", fmt::join(warnings, "; "));
   if (work.problem) co_return std::unexpected(std::move(*work.problem));
   co_return report;
 }
@@ -374,7 +394,7 @@ asio::awaitable<Result<void>> Runner::compensate(CompensationId id) {
     const auto committed = co_await keeper_.ask(system_actor(), commit);
     if (!committed) co_return fail(Error::Code::conflict, "{}", committed.error().detail);
   }
-  if (const auto signed_now = keeper_.checkpoint(); !signed_now)
+  if (const auto signed_now = co_await witnessed_checkpoint(keeper_); !signed_now)
     co_return std::unexpected(signed_now.error());
   co_return Result<void>{};
 }

@@ -22,9 +22,10 @@ FOLDERS = {
     "runner/dataplane": ["runner/definition", "replay", "ledger/codec", "ledger", "statemachine"],
     "runner/connect": ["runner/dataplane", "runner/definition", "replay", "ledger/codec", "ledger",
                        "statemachine"],
-    "runner": ["runner/connect", "runner/dataplane", "runner/definition", "replay", "ledger/codec",
+    "runner/transparency": ["replay", "ledger/codec", "ledger", "statemachine"],
+    "runner": ["runner/connect", "runner/transparency", "runner/dataplane", "runner/definition", "replay", "ledger/codec",
                "ledger", "statemachine"],
-    "runner/service": ["runner", "runner/connect", "runner/dataplane", "runner/definition", "replay",
+    "runner/service": ["runner", "runner/connect", "runner/transparency", "runner/dataplane", "runner/definition", "replay",
                        "ledger/codec", "ledger", "statemachine"],
     # An auditor's program: what it links must be little enough to read.
     "tools/verifier": ["replay", "ledger/codec", "ledger", "statemachine"],
@@ -46,7 +47,8 @@ LIBRARIES = [
     (r"boost/url", "Boost.URL", ["runner/*"]),
     (r"boost/pfr", "Boost.PFR", ["ledger/codec/*", "replay/*"]),
     (r"boost/", "Boost", []),
-    (r"openssl/", "OpenSSL", ["ledger/*", "!ledger/codec/*", "runner/service/*"]),
+    (r"openssl/", "OpenSSL", ["ledger/*", "!ledger/codec/*", "runner/service/*",
+                              "runner/transparency/*"]),
     (r"libfyaml", "libfyaml", ["runner/definition/*"]),
     (r"re2/", "RE2", ["runner/definition/*", "runner/dataplane/*"]),
     (r"simdjson", "simdjson", ["runner/*"]),
@@ -63,7 +65,7 @@ LINKS = [
     (r"CapnProto::", ["ledger/codec"]),
     (r"duckdb$", ["runner/dataplane"]),
     (r"PostgreSQL::", ["runner/connect", "runner/dataplane"]),
-    (r"OpenSSL::", ["ledger", "runner/service"]),
+    (r"OpenSSL::", ["ledger", "runner/service", "runner/transparency"]),
     (r"GTest::", []),
 ]
 

@@ -27,6 +27,10 @@ inline constexpr std::array crash_points = std::to_array<std::string_view>({
     "run.load_intended",
     "run.load_done",
     "run.load_committed",
+    // another key for the log, between its file and the book
+    "log_key.made",
+    "log_key.named",
+    "log_key.replaced",
     // erasure, between the book and the keys
     "erase.started",
     "erase.key_destroyed",

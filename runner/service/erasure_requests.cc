@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "replay/words.h"
+#include "runner/witnesses.h"
 #include "statemachine/batch_name.h"
 
 namespace daybook {
@@ -141,7 +142,7 @@ asio::awaitable<RequestAnswer> start_erasure_request(Keeper& keeper, Actor actor
   if (keeper.state().find(id)->phase == ErasureState::Phase::withdrawn)
     co_return failed({Error::Code::conflict, fmt::format("erasure {} was withdrawn", id)});
   // A receipt is worth what is signed over it.
-  if (const auto signed_now = keeper.checkpoint(); !signed_now)
+  if (const auto signed_now = co_await witnessed_checkpoint(keeper); !signed_now)
     co_return failed(signed_now.error());
   co_return receipt(keeper.state(), id);
 }

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "ledger/codec/event_codec.h"
+#include "ledger/note.h"
 #include "ledger/payload_store.h"
 #include "ledger/ssh_signature.h"
 #include "runner/compensation.h"
@@ -12,6 +13,8 @@
 #include "runner/reconcile.h"
 #include "runner/runner.h"
 #include "runner/service/erasure_requests.h"
+#include "runner/service/log_requests.h"
+#include "runner/transparency/http_client.h"
 
 namespace daybook {
 
@@ -148,6 +151,16 @@ std::optional<Command> simple_command(const std::string& verb, Reader& read) {
                            .public_key = key ? key->line : std::string(),
                            .roles = read.list<std::string>("roles")};
   }
+  if (verb == "witness-add") {
+    AddWitness add{.name = read.text("name"), .vkey = read.text("vkey"), .url = read.text("url")};
+    if (const auto key = parse_vkey(add.vkey); !key || key->kind != NoteKeyKind::cosignature)
+      read.miss("vkey", "the key of a witness, name+id+key of its cosignatures");
+    if (const auto url = parse_http_url(add.url); !url)
+      read.miss("url", "an http:// or https:// URL without user, query and fragment");
+    return add;
+  }
+  if (verb == "witness-remove")
+    return RemoveWitness{.name = read.text("name"), .reason = read.text("reason")};
   if (verb == "principal-revoke")
     return RevokePrincipal{.principal = read.text("name"), .reason = read.text("reason")};
   if (verb == "compensation-withdraw")
@@ -413,6 +426,8 @@ asio::awaitable<RequestAnswer> handle(Keeper& keeper, Runner* runner, Actor acto
   if (verb == "reconcile")
     co_return co_await reconciled(keeper.view(), keeper.executor(), &keeper, std::move(actor),
                                   std::move(request.arguments));
+  if (is_log_request(verb))
+    co_return co_await handle_log_request(keeper, std::move(actor), std::move(request));
   if (verb == "compensation-plan")
     co_return co_await handle_reading(keeper.view(), keeper.executor(), std::move(request));
   auto command = command_of(request);

@@ -23,6 +23,9 @@
 //   legal-hold-add        {"pipeline"|"run"|"slot", "reason"}; none of the three: the whole book
 //   legal-hold-release    {"hold", "reason"}
 //   reconcile             {"pipeline", "deep", "record"}
+//   witness-add           {"name", "vkey", "url"}
+//   witness-remove        {"name", "reason"}
+//   and those of log_requests.h
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

@@ -106,6 +106,15 @@ class Evidence(Acceptance):
         self.assertEqual(said["files"], len(self.files))
         self.assertGreaterEqual(said["signatures"], 2)
 
+    def test_it_follows_approvals_that_were_given_in_an_earlier_run(self):
+        entries = [json.loads(line) for line in self.files["entries.jsonl"].decode().splitlines()]
+        loaded = {entry["slot"] for entry in entries if entry["kind"] == "LoadIntended"}
+        asked = {entry["approval"]: entry["slot"] for entry in entries
+                 if entry["kind"] == "ApprovalRequested" and entry["subject"] == "load"}
+        given = {asked.get(entry["approval"]) for entry in entries if entry["kind"] == "ApprovalGiven"}
+        self.assertTrue(loaded)
+        self.assertLessEqual(loaded, given)
+
     def test_it_is_the_archive_that_the_format_says(self):
         self.assertEqual(stored(self.files), self.archive)
 

@@ -58,6 +58,15 @@ class HowTo(unittest.TestCase):
         self.assertRegex(said[2], r"^good  evidence about run 0 of orders")
         self.assertIn("report.html", said[3])
 
+    def test_rotate_the_key(self):
+        said = self.follow("how-to/rotate-the-key.md")
+        self.assertIn("signed with another key from entry", said[0])
+        self.assertRegex(said[2], "good .* entries")
+
+    def test_lost_book(self):
+        said = self.follow("how-to/lost-book.md")
+        self.assertRegex(said[0], r"the log goes on as daybook.local/\w+-2 from entry")
+
     def test_review_a_quarantine(self):
         said = self.follow("how-to/review-a-quarantine.md", rows=20000)  # every kind of fault
         self.assertIn("unit_price.type", said[0])

@@ -68,9 +68,14 @@ FAULTS = [
           "goes through it", ["damage_runs.py",
                               "hostile_test.py::test_an_older_anchor_is_taken_when_the_chain_goes_through_it"],
           [("damage", "older version of a file")]),
-    Fault("Book", "the whole directory restored from an old backup", "`reconcile` finds markers the book does not "
-          "know. The book alone can not tell, nor can `verify`", ["damage_runs.py"],
+    Fault("Book", "the whole directory restored from an old backup", "with a witness: the next run is refused before "
+          "it does anything, and nothing is signed. Without one `reconcile` finds markers the book does not know; the "
+          "book alone can not tell, nor can `verify`",
+          ["damage_runs.py", "trust_test.py::test_an_old_copy_is_refused_before_it_does_anything",
+           "trust_test.py::test_an_old_copy_that_went_on_alone_is_found_out_when_it_asks"],
           [("damage", "whole book from a backup")]),
+    Fault("Book", "killed while the signing key is replaced", "one of the two keys signs, as the book says; the next "
+          "start puts the files right", ["trust_test.py::test_killed_anywhere_it_is_one_key_or_the_other"], []),
     Fault("Book", "entries edited, reordered or cut by an operator", "named by `verify` and by the offline verifier "
           "with the pinned key", ["VerifyExport.SeesThroughEntriesAndTilesThatWereChangedTogether",
                                   "Verify.FindsThatEntriesAreGone", "Verify.FindsASignedFork"], []),

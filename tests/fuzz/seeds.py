@@ -159,11 +159,27 @@ def people(corpus):
                                                     "rows_restored": 2}))
 
 
+def transparency(corpus):
+    request = "GET /tile/0/x001/x234/067.p/8 HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nAccept: */*\r\nContent-Length: 0\r\n\r\n"
+    cosignature = ("\u2014 witness.example/w2 6Y289QAAAABpVbkAL9Ty4Y4Z/gFVi4T9+MXeYb8Xw3lRavVvLaGgl2liVs8iSZmRP3nsDBCu6h"
+                   "iHyPuuaQ1w4kCL01TnzO5FJN1XDQ==\n")
+    url = "https://[::1]:8443/a/b"
+    chain = ("daybook/log-key/v1\ndaybook.local/fuzz\ndaybook.local/fuzz+00000000+AQ==\ndaybook.local/fuzz+00000001+AQ==\n"
+             "12\n6sxCy9aaRpNMQLARCcKz6jKIDaigU8zk4Mli0J9pttA=\n\n\u2014 daybook.local/fuzz AAAAAAAA\n")
+    for name, text in ("request", request), ("cosignature", cosignature), ("size", "10\n"), ("url", url), ("chain", chain):
+        corpus.add("transparency", name, text)
+    with tempfile.TemporaryDirectory(prefix="daybook-seeds-") as folder:
+        query = os.path.join(folder, "tsq")
+        subprocess.run(["openssl", "ts", "-query", "-digest", "00" * 32, "-sha256", "-cert", "-out", query], check=True,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        corpus.add("transparency", "tsq", read(query))
+
+
 def main():
     folder = os.path.abspath(sys.argv[1])
     shutil.rmtree(folder, ignore_errors=True)
     corpus = Corpus(folder)
-    for part in (definitions, golden, records, people):
+    for part in (definitions, golden, records, people, transparency):
         part(corpus)
     if len(sys.argv) > 2:
         subprocess.run([sys.argv[2], folder], check=True)

@@ -18,6 +18,10 @@ import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "acceptance"))
+
+import small  # noqa: E402
+from harness import Project  # noqa: E402
 
 SIZES = [0, 1, 2, 255, 256, 257, 65_535, 65_536, 65_537, 70_000]
 SLICE = [0, 1, 2, 255, 256, 257, 600]
@@ -174,6 +178,14 @@ class Serving(Folder):
         self.addCleanup(server.stderr.close)
         return server
 
+    def test_ours_will_do(self):
+        server = subprocess.Popen([built("daybook"), "serve-tiles", self.place, "--for", "300"],
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.addCleanup(server.stdout.close)
+        self.addCleanup(server.wait)
+        self.addCleanup(server.kill)
+        self.accepted_at(server.stdout.readline().split()[1])
+
     def test_any_static_file_server_will_do(self):
         port = free_port()
         self.serving(sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "--directory", self.place, port)
@@ -183,6 +195,144 @@ class Serving(Folder):
                     break
             time.sleep(0.05)
         self.accepted_at(f"http://127.0.0.1:{port}/")
+
+
+class LiteWitness:
+    """The litewitness program, with a key in an agent of its own."""
+
+    def __init__(self, folder, name="witness.example/lite"):
+        self.folder, self.name, self.port, self.processes = folder, name, free_port(), []
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.at("key"))
+        self.start("ssh-agent", "-D", "-a", self.at("agent"))
+        self.wait(lambda: os.path.exists(self.at("agent")))
+        added = run("ssh-add", "-q", self.at("key"), env={**os.environ, "SSH_AUTH_SOCK": self.at("agent")})
+        assert added.returncode == 0, added.stderr
+        self.fingerprint = run("ssh-keygen", "-lf", self.at("key.pub")).stdout.split()[1]
+        self.server = None
+
+    def at(self, name):
+        return os.path.join(self.folder, name)
+
+    def start(self, *words):
+        process = subprocess.Popen([str(word) for word in words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                   text=True)
+        self.processes.append(process)
+        return process
+
+    @staticmethod
+    def wait(condition):
+        for _ in range(200):
+            if condition():
+                return
+            time.sleep(0.05)
+        raise AssertionError("waited in vain")
+
+    def knows(self, vkey, new=True):
+        origin = vkey.split("+")[0]
+        commands = [["add-log"]] if new else []
+        for command, *words in [*commands, ["add-key", "-key", vkey]]:
+            done = run(program("witnessctl"), command, "-db", self.at("db"), "-origin", origin, *words)
+            assert done.returncode == 0, done.stderr
+
+    def serve(self):
+        self.server = self.start(program("litewitness"), "-db", self.at("db"), "-name", self.name, "-key",
+                                 self.fingerprint, "-ssh-agent", self.at("agent"), "-listen", f"127.0.0.1:{self.port}")
+        for line in self.server.stderr:
+            if "vkey=" in line:
+                self.vkey = line.split("vkey=")[1].split()[0]
+            if "listening" in line:
+                return self
+        raise AssertionError("litewitness did not start")
+
+    def stop(self, process=None):
+        for one in [process] if process else self.processes:
+            one.kill()
+            one.wait()
+            one.stderr.close()
+        self.processes = [one for one in self.processes if one.returncode is None]
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}/"
+
+
+class Witnessing(Folder):
+    """A whole project whose checkpoints litewitness cosigns."""
+
+    def setUp(self):
+        self.project = small.make(Project())
+        self.addCleanup(self.project.close)
+        self.project.do("run", small.FILE)
+        place = tempfile.mkdtemp(prefix="daybook-witness-")
+        self.addCleanup(shutil.rmtree, place)
+        self.witness = LiteWitness(place)
+        self.addCleanup(self.witness.stop)
+        self.witness.knows(self.vkey())
+        self.witness.serve()
+        self.project.do("ledger", "witness", "add", "lite", self.witness.vkey, self.witness.url)
+
+    def vkey(self):
+        return self.project.do("ledger", "key").out.strip()
+
+    def more(self, day):
+        small.write_day(self.project, day, [f"{day[-2:]}7,more,1"])
+        return self.project.ask("run", small.FILE)
+
+    def policy(self):
+        return self.project.write("policy", f"log {self.vkey()}\n"
+                                  f"witness lite {self.witness.vkey} {self.witness.url}\nquorum lite\n")
+
+    def everybody_accepts(self, name):
+        place = self.project.at(name)
+        self.project.do("ledger", "export", place)
+        key = self.project.write("log.vkey", self.vkey() + "\n")
+        accepted, said = client(self.policy(), place)
+        self.assertTrue(accepted, said)
+        accepted, said = fsck(place, key)
+        self.assertTrue(accepted, said)
+        done = run(built("daybook-verify"), place, "--policy", self.policy())
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_it_cosigns_each_run_and_torchwood_accepts_the_quorum(self):
+        self.assertEqual(self.more("2026-02-01").code, 0)
+        self.assertEqual(self.more("2026-02-02").code, 0)
+        self.everybody_accepts("audit")
+        self.project.do("ledger", "prove", "2", "entry")
+        accepted, said = client(self.policy(), self.project.at("entry"), self.project.at("entry.tlog-proof"))
+        self.assertTrue(accepted, said)
+
+    def test_without_its_cosignature_torchwood_refuses(self):
+        self.assertEqual(self.more("2026-02-01").code, 0)
+        self.witness.stop(self.witness.server)
+        self.assertEqual(self.more("2026-02-02").code, 0)
+        self.project.do("ledger", "export", "alone")
+        self.assertFalse(client(self.policy(), self.project.at("alone"))[0])
+        self.witness.serve()
+        self.assertEqual(self.more("2026-02-03").code, 0)
+        self.everybody_accepts("together")
+
+    def test_our_rolled_back_copy_is_refused_and_signs_nothing(self):
+        self.assertEqual(self.more("2026-02-01").code, 0)
+        shutil.copytree(self.project.book, self.project.at("backup"))
+        self.assertEqual(self.more("2026-02-02").code, 0)
+        shutil.rmtree(self.project.book)
+        shutil.copytree(self.project.at("backup"), self.project.book)
+        done = self.more("2026-02-03")
+        self.assertEqual(done.code, 9, str(done))
+        self.assertEqual(self.project.ask("ledger", "witness", "collect").code, 9)
+        # Another origin is another log to it.
+        self.project.do("ledger", "new-origin", "--reason", "the newer copy is lost", "--yes")
+        self.witness.knows(self.vkey())
+        self.project.do("ledger", "witness", "collect")
+        self.everybody_accepts("after")
+
+    def test_a_rotated_key_is_cosigned_once_it_knows_it(self):
+        self.project.do("ledger", "witness", "collect")
+        self.project.do("ledger", "key", "rotate", "--reason", "test", "--yes")
+        self.assertEqual(self.project.ask("ledger", "witness", "collect").code, 10)
+        self.witness.knows(self.vkey(), new=False)
+        self.project.do("ledger", "witness", "collect")
+        self.everybody_accepts("audit")
 
 
 def main():

@@ -156,11 +156,13 @@ struct Reader {
 
 // The longest path of words that is a command, and how many words it takes.
 std::pair<const CommandSpec*, std::size_t> longest(std::span<const std::string> words) {
-  if (words.size() > 1)
-    if (const CommandSpec* command = find_command(words[0] + " " + words[1])) return {command, 2};
-  if (!words.empty())
-    if (const CommandSpec* command = find_command(words[0])) return {command, 1};
-  return {nullptr, 0};
+  std::pair<const CommandSpec*, std::size_t> found = {nullptr, 0};
+  std::string path;
+  for (std::size_t count = 1; count <= std::min<std::size_t>(words.size(), 3); ++count) {
+    path += (path.empty() ? "" : " ") + words[count - 1];
+    if (const CommandSpec* command = find_command(path)) found = {command, count};
+  }
+  return found;
 }
 
 std::unexpected<Problem> unknown_command(std::string_view prefix, std::string_view word) {

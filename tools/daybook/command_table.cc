@@ -9,9 +9,10 @@ namespace daybook {
 const std::vector<CommandSpec>& command_table() {
   static const std::vector<CommandSpec> table = [] {
     std::vector<CommandSpec> all;
-    for (auto& part : {commands::of_projects(), commands::of_control(), commands::of_quarantine(),
-                       commands::of_approval(), commands::of_erasure(), commands::of_history(),
-                       commands::of_ledger(), commands::of_rows(), commands::of_reading()})
+    for (auto& part :
+         {commands::of_projects(), commands::of_control(), commands::of_quarantine(),
+          commands::of_approval(), commands::of_erasure(), commands::of_history(),
+          commands::of_ledger(), commands::of_log(), commands::of_rows(), commands::of_reading()})
       all.insert(all.end(), part.begin(), part.end());
     return all;
   }();

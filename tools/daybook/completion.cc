@@ -19,7 +19,7 @@ std::string quoted(std::string_view text) {  // in single quotes
 
 bool takes_file(const Flag& flag) { return flag.form == Form::path; }
 
-// The first words after daybook, and for groups the second ones.
+// The first words after daybook, and for groups those after them.
 std::vector<std::pair<std::string, std::string>> words_after(std::string_view prefix) {
   std::vector<std::pair<std::string, std::string>> out;
   std::set<std::string> seen;
@@ -30,11 +30,24 @@ std::vector<std::pair<std::string, std::string>> words_after(std::string_view pr
     if (!prefix.empty()) {
       if (!path.starts_with(fmt::format("{} ", prefix))) continue;
       path.remove_prefix(prefix.size() + 1);
+      path = path.substr(0, path.find(' '));
     } else if (const auto space = path.find(' '); space != std::string_view::npos) {
       path = path.substr(0, space);
       summary = std::ranges::find(command_groups(), path, &Group::name)->summary;
     }
     if (seen.insert(std::string(path)).second) out.emplace_back(path, summary);
+  }
+  return out;
+}
+
+// "ledger witness": words that have a third one after them. Some are commands themselves.
+std::vector<std::string> inner_groups() {
+  std::vector<std::string> out;
+  for (const CommandSpec& command : command_table()) {
+    const std::size_t last = command.path.rfind(' ');
+    if (last == command.path.find(' ')) continue;
+    const std::string inner = command.path.substr(0, last);
+    if (std::ranges::find(out, inner) == out.end()) out.push_back(inner);
   }
   return out;
 }
@@ -50,6 +63,13 @@ std::string bash() {
   for (const Group& group : command_groups()) groups += (groups.empty() ? "" : "|") + group.name;
   out += fmt::format(
       "    {}) (( COMP_CWORD > 2 )) && path=\"$path ${{COMP_WORDS[2]}}\" ;;\n  esac\n", groups);
+  std::string inner;
+  for (const std::string& group : inner_groups())
+    inner += (inner.empty() ? "" : "|") + quoted(group);
+  out += fmt::format(
+      "  case $path in\n    {}) (( COMP_CWORD > 3 )) && [[ ${{COMP_WORDS[3]}} != -* ]] && "
+      "path=\"$path ${{COMP_WORDS[3]}}\" ;;\n  esac\n",
+      inner);
   out += "  (( COMP_CWORD == 1 )) && path=\n";
   std::set<std::string> files;
   std::map<std::string, std::string> choices;
@@ -82,9 +102,13 @@ std::string bash() {
   for (const Group& group : command_groups())
     out += fmt::format("    {}) words={} ;;\n", quoted(group.name),
                        quoted(word_list(words_after(group.name))));
+  for (const std::string& group : inner_groups())
+    if (find_command(group) == nullptr)
+      out += fmt::format("    {}) words={} ;;\n", quoted(group),
+                         quoted(word_list(words_after(group))));
   for (const CommandSpec& command : command_table()) {
     if (command.hidden) continue;
-    std::string all;
+    std::string all = word_list(words_after(command.path));
     for (const Flag* flag : flags_of(command)) all += (all.empty() ? "--" : " --") + flag->name;
     for (const Argument& argument : command.arguments)
       for (const std::string& choice : argument.choices) all += " " + choice;
@@ -133,7 +157,14 @@ std::string zsh() {
   out +=
       "      esac\n      _describe command list\n      return\n    fi\n    where=\"$where "
       "$words[3]\" ;;\n"
-      "  esac\n  case $where in\n";
+      "  esac\n";
+  for (const std::string& group : inner_groups())
+    out += fmt::format(
+        "  if [[ $where == {} ]]; then\n    if (( CURRENT == 4 )); then\n      list=({} )\n"
+        "      _describe command list\n      return\n    fi\n    where=\"$where $words[4]\"\n  "
+        "fi\n",
+        quoted(group), described(words_after(group)));
+  out += "  case $where in\n";
   for (const CommandSpec& command : command_table()) {
     if (command.hidden) continue;
     out += fmt::format("  {}) _arguments", quoted(command.path));
@@ -164,6 +195,13 @@ std::string fish() {
     for (const auto& [word, meaning] : words_after(group.name))
       out += fmt::format("complete -c daybook -n '__fish_seen_subcommand_from {}' -a {} -d {}\n",
                          group.name, word, quoted(meaning));
+  for (const std::string& group : inner_groups())
+    for (const auto& [word, meaning] : words_after(group))
+      out += fmt::format(
+          "complete -c daybook -n '__fish_seen_subcommand_from {}; and __fish_seen_subcommand_from "
+          "{}' -a {} -d {}\n",
+          group.substr(0, group.find(' ')), group.substr(group.find(' ') + 1), word,
+          quoted(meaning));
   const auto flag_line = [](const Flag& flag, const std::string& condition) {
     std::string all;
     for (const std::string& choice : flag.choices) all += (all.empty() ? "" : " ") + choice;

@@ -1,9 +1,8 @@
 #include "ledger/codec/event_codec.h"
-#include "ledger/file_system.h"
-#include "ledger/keys.h"
 #include "replay/evidence_gather.h"
 #include "replay/fold.h"
 #include "runner/compensation.h"
+#include "runner/log_keys.h"
 #include "tools/daybook/book_reader.h"
 #include "tools/daybook/whole_file.h"
 
@@ -69,7 +68,7 @@ Outcome evidence(Invocation& in) {
   if (!wish) return std::unexpected(wish.error());
   const auto payloads = open_payloads(book->paths);
   if (!payloads) return std::unexpected(payloads.error());
-  const auto key = load_signing_key(posix_file_system(), book->paths.log_key().string());
+  const auto key = signing_key(book->paths, book->state);
   if (!key) {
     Problem problem = problem_of(key.error());
     problem.hint = "evidence is signed where the book's key is; a copy without it can not make any";

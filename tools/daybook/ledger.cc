@@ -1,6 +1,7 @@
 // What leaves the book for those who check it elsewhere.
 #include "ledger/file_system.h"
 #include "replay/export.h"
+#include "replay/log_keys.h"
 #include "tools/daybook/book_reader.h"
 #include "tools/daybook/whole_file.h"
 
@@ -50,10 +51,13 @@ Outcome ledger_export(Invocation& in) {
 }
 
 Outcome ledger_prove(Invocation& in) {
-  const auto ledger = ledger_of(in);
-  if (!ledger) return std::unexpected(ledger.error());
+  const auto book = read_book(in);
+  if (!book) return std::unexpected(book.error());
+  const auto* const ledger = &book->ledger;
+  const auto chain = log_key_chain(**ledger, book->state);
+  if (!chain) return std::unexpected(problem_of(chain.error()));
   const std::uint64_t index = in.arguments.number("ENTRY").value_or(0);
-  const auto proof = export_proof(**ledger, index);
+  const auto proof = export_proof(**ledger, index, *chain);
   if (!proof) return std::unexpected(problem_of(proof.error()));
   std::string bytes;
   const auto read = (*ledger)->read(index, index + 1, [&](std::uint64_t, Bytes entry) {
@@ -77,10 +81,15 @@ Outcome ledger_prove(Invocation& in) {
 Outcome ledger_key(Invocation& in) {
   const auto book = read_book(in);
   if (!book) return std::unexpected(book.error());
+  Json earlier = Json::array();
+  for (const LogKeyChange& change : book->state.log_keys)
+    earlier.push_back(
+        {{"origin", change.old_origin}, {"vkey", change.old_vkey}, {"until", change.at}});
+  const LogName name = log_name(book->state);
   const auto printed = in.output.print(
       Document{.kind = "LogKey",
-               .json = {{"origin", book->state.origin}, {"vkey", book->state.log_vkey}},
-               .text = book->state.log_vkey + "\n",
+               .json = {{"origin", name.origin}, {"vkey", name.vkey}, {"earlier", earlier}},
+               .text = name.vkey + "\n",
                .ledger_size = book->state.size});
   if (!printed) return std::unexpected(printed.error());
   return Exit::good;

@@ -74,6 +74,7 @@ Problem problem_of(const RunProblem& problem) {
     case RunProblem::Kind::source: out.exit = Exit::unreachable, out.code = "DB-1011"; break;
     case RunProblem::Kind::sink: out.exit = Exit::unreachable, out.code = "DB-1011"; break;
     case RunProblem::Kind::storage: out.code = "DB-1001"; break;
+    case RunProblem::Kind::integrity: out.exit = Exit::integrity, out.code = "DB-1009"; break;
     case RunProblem::Kind::nothing: out.exit = Exit::not_found, out.code = "DB-1004"; break;
   }
   return out;

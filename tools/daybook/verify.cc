@@ -44,6 +44,8 @@ Outcome verify(Invocation& in) {
                              {"folded", report->folded},
                              {"checkpoints", report->checkpoints},
                              {"signatures", report->signatures},
+                             {"cosignatures", report->cosignatures},
+                             {"timestamps", report->timestamps},
                              {"approvals", report->approvals},
                              {"approvals_unchecked", report->unchecked},
                              {"payloads", files->payloads},
@@ -63,6 +65,9 @@ Outcome verify(Invocation& in) {
       grouped(files->payloads),
       files->erased == 0 ? "" : fmt::format(" · {} erased", grouped(files->erased)),
       hex(report->root), hex(report->state_root));
+  if (report->cosignatures + report->timestamps > 0)
+    document.text += fmt::format("  also   {} cosignatures of witnesses · {} time stamps\n",
+                                 grouped(report->cosignatures), grouped(report->timestamps));
   if (report->approvals + report->unchecked > 0)
     document.text += fmt::format("  also   {} signed approvals{}\n", grouped(report->approvals),
                                  report->unchecked == 0

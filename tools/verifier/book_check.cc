@@ -2,6 +2,7 @@
 
 #include "ledger/codec/event_codec.h"
 #include "ledger/tiles.h"
+#include "replay/log_keys.h"
 #include "replay/signatures.h"
 #include "replay/state_bytes.h"
 #include "statemachine/apply.h"
@@ -29,7 +30,20 @@ void BookCheck::add(std::uint64_t index, Bytes bytes) {
   if (carried.kind == SignatureVerdict::Kind::unchecked) ++unchecked_;
   if (const auto* recorded = std::get_if<CheckpointSigned>(&entry_.event))
     check_recorded(index, *recorded);
+  if (const auto* rotated = std::get_if<LogKeyRotated>(&entry_.event)) {
+    check_new_key(index, rotated->root);
+    key_chain_ += endorsement_note(state_, *rotated);
+  } else if (const auto* changed = std::get_if<LogOriginChanged>(&entry_.event)) {
+    check_new_key(index, changed->root);
+  }
   if (!fault_) apply(state_, entry_);
+}
+
+void BookCheck::check_new_key(std::uint64_t index, const Digest& root) {
+  const auto before = root_at_(index);
+  if (!before) return refuse(index, before.error().detail);
+  if (*before != root)
+    refuse(index, fmt::format("names a key after root {}; theirs is {}", hex(root), hex(*before)));
 }
 
 // The invariants have seen to it that recorded sizes rise and are not ahead of the book.
@@ -64,12 +78,14 @@ void BookCheck::finish(Judgement& judgement, std::string_view log_vkey) {
   if (!fault_)
     for (const auto& violation : violations(state_))
       refuse(no_index, fmt::format("{}: {}", violation.rule, violation.detail));
-  if (!fault_ && state_.size > 0 && state_.origin != judgement.origin)
-    refuse(0,
-           fmt::format("the book is {}, the checkpoint is of {}", state_.origin, judgement.origin));
-  if (!fault_ && state_.size > 0 && state_.log_vkey != log_vkey)
-    refuse(0, fmt::format("the book names {}, the checkpoint is signed with {}", state_.log_vkey,
-                          log_vkey));
+  const LogName name = log_name(state_);
+  const std::uint64_t since = state_.log_keys.empty() ? 0 : state_.log_keys.back().at;
+  if (!fault_ && state_.size > 0 && name.origin != judgement.origin)
+    refuse(since,
+           fmt::format("the book is {}, the checkpoint is of {}", name.origin, judgement.origin));
+  if (!fault_ && state_.size > 0 && !log_vkey.empty() && state_.log_vkey != log_vkey)
+    refuse(since, fmt::format("the book names {}, the checkpoint is signed with {}",
+                              state_.log_vkey, log_vkey));
   if (fault_) return judgement.found(*fault_);
   judgement.folded = true;
   judgement.state_root = state_root(state_);

@@ -27,12 +27,16 @@ class BookCheck {
 
   void add(std::uint64_t index, Bytes entry);
   // After the last entry: is the state sound, and that of the book the checkpoint is of, signed
-  // with the key it names? Tells `judgement`; before this, nothing is told.
+  // with the key it names (any, where that is empty)? Tells `judgement`; before this, nothing is
+  // told.
   void finish(Judgement& judgement, std::string_view log_vkey);
   const State& state() const { return state_; }
+  // The keys that vouched for each other so far (replay/log_keys.h).
+  const std::string& key_chain() const { return key_chain_; }
 
  private:
   void refuse(std::uint64_t index, std::string detail, Verdict kind = Verdict::tampered);
+  void check_new_key(std::uint64_t index, const Digest& root);
   void check_recorded(std::uint64_t index, const CheckpointSigned& recorded);
   const State* state_at(std::uint64_t index, std::uint64_t size);
 
@@ -41,6 +45,7 @@ class BookCheck {
   std::optional<Fault> fault_;
   std::uint64_t reached_ = 0;  // recorded states
   std::uint64_t signatures_ = 0, unchecked_ = 0;
+  std::string key_chain_;
   Entry entry_;
   State state_;
   State trailing_;  // for checkpoints that were recorded later than what they cover

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "replay/evidence.h"
+#include "tools/verifier/stamps.h"
 
 namespace daybook {
 namespace {
@@ -16,6 +17,11 @@ class EvidenceCheck {
       : files_(files), policy_(policy), judgement_(judgement) {}
 
   void run() {
+    if (const auto keys = files_.find("log-keys"); keys != files_.end()) {
+      auto followed = follow(policy_, keys->second);
+      if (!followed) return refuse("log-keys", followed.error().detail);
+      policy_ = std::move(*followed);
+    }
     const auto text = signed_manifest();
     if (!text) return;
     const auto evidence = parse_evidence(files_, *text);
@@ -23,7 +29,7 @@ class EvidenceCheck {
     if (!listed(*text, *evidence)) return;
     if (!open_signed(evidence->checkpoint, policy_, "checkpoint", judgement_)) return;
     const auto facts =
-        check_evidence(*evidence, judgement_.origin, judgement_.head, std::span(&policy_.log, 1));
+        check_evidence(*evidence, judgement_.origin, judgement_.head, policy_.logs());
     if (!facts) return told(facts.error());
     StoredFiles expected = files_of(*evidence, *facts);
     for (const auto& [name, content] : files_) {
@@ -37,6 +43,10 @@ class EvidenceCheck {
       expected.erase(name);
     }
     for (const auto& [name, content] : expected) refuse(name, "is not there");
+    std::vector<StampedNote> stamps;
+    for (const auto& [name, stamped] : evidence->timestamps)
+      stamps.push_back({fmt::format("timestamps/{}.tsr", name), stamped.first, stamped.second});
+    judge_stamps(stamps, policy_, judgement_);
     judgement_.files = files_.size();
     judgement_.entries = facts->entries.size();
     judgement_.signatures = facts->signatures.size();
@@ -66,7 +76,7 @@ class EvidenceCheck {
       refuse(name, note.error().detail);
       return std::nullopt;
     }
-    const auto by = verify_note(*note, std::span(&policy_.log, 1));
+    const auto by = verify_note(*note, policy_.logs());
     if (!by) {
       refuse(name, by.error().detail);
       return std::nullopt;
@@ -113,7 +123,7 @@ class EvidenceCheck {
   }
 
   const StoredFiles& files_;
-  const TrustPolicy& policy_;
+  TrustPolicy policy_;
   Judgement& judgement_;
 };
 

@@ -1,5 +1,6 @@
 #include "tools/verifier/judgement.h"
 
+#include <ctime>
 #include <nlohmann/json.hpp>
 
 namespace daybook {
@@ -20,6 +21,15 @@ std::string place_of(const Fault& fault) {
   if (fault.index != no_index) out = fmt::format("index {}", fault.index);
   if (!fault.path.empty()) out += (out.empty() ? "" : ", ") + printable(fault.path);
   return out.empty() ? "as a whole" : out;
+}
+
+std::string utc(std::int64_t time) {
+  const auto seconds = static_cast<std::time_t>(time);
+  std::tm broken{};
+  ::gmtime_r(&seconds, &broken);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", broken.tm_year + 1900,
+                     broken.tm_mon + 1, broken.tm_mday, broken.tm_hour, broken.tm_min,
+                     broken.tm_sec);
 }
 
 nlohmann::ordered_json json_of(const Fault& fault) {
@@ -65,7 +75,16 @@ std::string Judgement::text() const {
     std::string names;
     for (const std::string& name : signed_by) names += (names.empty() ? "" : ", ") + name;
     out += fmt::format("  signed  {}\n", printable(names));
+    if (rotations > 0)
+      out += fmt::format("  key     {}, {} on from the one given: each signed for the next\n",
+                         printable(log_key), rotations == 1 ? "one" : fmt::format("{}", rotations));
   }
+  if (timestamps > 0)
+    out +=
+        fmt::format("  time    {} time stamps{}\n", timestamps,
+                    timestamps_checked == 0 ? ", not held against an authority: --tsa-ca names one"
+                                            : fmt::format(" · {} by the authority, the first at {}",
+                                                          timestamps_checked, utc(stamped_at)));
   if (folded)
     out += fmt::format("  state   sha256:{} · {} recorded states reached again\n", hex(state_root),
                        state_roots);
@@ -90,7 +109,9 @@ std::string Judgement::json() const {
               {"origin", origin},
               {"size", head.size},
               {"root", hex(head.root)},
-              {"signed_by", signed_by}};
+              {"signed_by", signed_by},
+              {"log_key", log_key},
+              {"rotations", rotations}};
   if (!proven.empty()) out["proven"] = proven;
   if (subject == "proof" || subject == "row" || subject == "conservation") {
     out["index"] = index;
@@ -106,6 +127,11 @@ std::string Judgement::json() const {
     out["state_roots"] = state_roots;
     out["approvals"] = signatures;
     out["approvals_unchecked"] = unchecked;
+  }
+  if (timestamps > 0) {
+    out["timestamps"] = timestamps;
+    out["timestamps_checked"] = timestamps_checked;
+    out["stamped_at"] = timestamps_checked == 0 ? Json() : Json(utc(stamped_at));
   }
   out["first"] = first() == nullptr ? Json() : json_of(first_);
   out["faults"] = Json::array();

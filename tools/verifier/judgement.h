@@ -34,7 +34,8 @@ class Judgement {
   std::string origin;  // as signed; empty until a signature was good
   TreeHead head;       // as signed
   std::vector<std::string> signed_by;
-  std::string log_key;  // vkey of the log's key that signed
+  std::string log_key;          // vkey of the log's key that signed
+  std::uint64_t rotations = 0;  // from a key that was asked for to the one that signed
 
   // Of an export.
   std::uint64_t files = 0;        // read and compared
@@ -44,6 +45,11 @@ class Judgement {
   std::uint64_t state_roots = 0;  // recorded in the book, and reached again
   std::uint64_t signatures = 0;   // of approvals, that are good
   std::uint64_t unchecked = 0;    // approvals that only their plan's text can show
+
+  // Time stamps (RFC 3161) of checkpoints: about them, and of those the ones that the authority
+  // asked for made; the earliest of these, in POSIX seconds.
+  std::uint64_t timestamps = 0, timestamps_checked = 0;
+  std::int64_t stamped_at = 0;
 
   // Of a proof.
   std::uint64_t index = 0;

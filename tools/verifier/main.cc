@@ -38,6 +38,7 @@ row or evidence.
   --origin ORIGIN   what the checkpoint must be of (default: the key's name)
   --witness VKEY    a witness whose cosignature counts; may be repeated
   --quorum N        how many of them must be there (default: all that are named)
+  --tsa-ca FILE     certificate (PEM) of a time stamping authority: one of its stamps must be there
   --entries HOW     fold: decode and replay them (default); opaque: bytes under a tree
   --entry FILE      with proof: the entry's bytes
   -o text|json      how to say it (default text)
@@ -95,7 +96,8 @@ Result<Asked> read_arguments(std::span<char*> words) {
     }
     const bool takes_value = word == "--key" || word == "--key-file" || word == "--origin" ||
                              word == "--witness" || word == "--quorum" || word == "--entries" ||
-                             word == "--entry" || word == "--policy" || word == "-o";
+                             word == "--entry" || word == "--policy" || word == "--tsa-ca" ||
+                             word == "-o";
     if (!takes_value) return wrong(fmt::format("unknown option '{}'", word));
     if (++i == words.size()) return wrong(fmt::format("{} needs a value", word));
     const std::string value = words[i];
@@ -117,6 +119,12 @@ Result<Asked> read_arguments(std::span<char*> words) {
       if (!read) return wrong(fmt::format("{}: {}", word, read.error().detail));
       if (from_file) return wrong("one policy is enough");
       from_file = std::move(*read);
+    } else if (word == "--tsa-ca") {
+      auto certificates = read_named_file(value, 1'000'000);
+      if (!certificates) return wrong(fmt::format("{}: {}", word, certificates.error().detail));
+      if (certificates->find("BEGIN CERTIFICATE") == std::string::npos)
+        return wrong(fmt::format("{}: {} holds no certificate (PEM)", word, value));
+      asked.policy.authority = std::move(*certificates);
     } else if (word == "--origin") {
       if (value.empty()) return wrong("--origin needs a value");
       asked.policy.origin = value;
@@ -149,6 +157,8 @@ Result<Asked> read_arguments(std::span<char*> words) {
   if (!log) return wrong("a verification needs a key: --key, --key-file or --policy");
   if (asked.proof && asked.entry_file.empty()) return wrong("a proof needs --entry");
   if (!asked.proof && !asked.entry_file.empty()) return wrong("--entry goes with proof");
+  if (!asked.policy.authority.empty() && (asked.proof || asked.completeness || asked.conservation))
+    return wrong("--tsa-ca goes with an export or evidence");
   asked.subject = *subject;
   asked.policy.log = *log;
   asked.policy.quorum = quorum.value_or(asked.policy.witnesses.size());

@@ -45,7 +45,9 @@ Result<TlogProof> parse_proof(std::string_view text) {
   TlogProof proof;
   auto line = take_line(text);
   if (line && line->starts_with("extra ")) {
-    if (!base64_decode(line->substr(6))) return malformed("bad extra line");
+    auto extra = base64_decode(line->substr(6));
+    if (!extra) return malformed("bad extra line");
+    proof.extra = std::move(*extra);
     line = take_line(text);
   }
   const auto index = line ? parse_index(*line) : std::nullopt;
@@ -71,7 +73,9 @@ Judgement verify_proof(std::string_view bytes, Bytes entry, const TrustPolicy& p
     return judgement;
   }
   judgement.index = proof->index;
-  if (!open_signed(proof->checkpoint, policy, "", judgement)) return judgement;
+  const auto followed = follow(policy, proof->extra);
+  if (!open_signed(proof->checkpoint, followed ? *followed : policy, "", judgement))
+    return judgement;
   if (!verify_inclusion(hash_leaf(entry), proof->index, judgement.head.size, proof->path,
                         judgement.head.root))
     judgement.found({Verdict::tampered, proof->index, "",

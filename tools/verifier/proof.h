@@ -14,9 +14,10 @@ struct TlogProof {
   std::uint64_t index = 0;
   std::vector<Digest> path;  // leaf sibling first
   std::string checkpoint;    // signed note
+  std::string extra;         // not authenticated by anything
 };
-// Strict. The `extra` line is not authenticated by anything: its form is checked, and it is
-// dropped.
+// Strict. A chain of keys (replay/log_keys.h) may stand on the `extra` line: it speaks for itself.
+// Anything else there means nothing.
 Result<TlogProof> parse_proof(std::string_view text);
 
 Judgement verify_proof(std::string_view proof, Bytes entry, const TrustPolicy& policy);

@@ -16,7 +16,9 @@ Judgement verify_row_proof(std::string_view archive, const TrustPolicy& policy) 
   judgement.files = files->size();
   const auto bundle = parse_bundle(*files);
   if (!bundle) return tampered(bundle.error().entry, bundle.error().path, bundle.error().detail);
-  if (!open_signed(bundle->checkpoint, policy, "checkpoint", judgement)) return judgement;
+  const auto followed = follow(policy, bundle->log_keys);
+  if (!followed) return tampered(no_index, "log-keys", followed.error().detail);
+  if (!open_signed(bundle->checkpoint, *followed, "checkpoint", judgement)) return judgement;
   const auto facts = check_bundle(*bundle, judgement.origin, judgement.head);
   if (!facts) return tampered(facts.error().entry, facts.error().path, facts.error().detail);
   const StoredFiles expected = files_of(*bundle, *facts);

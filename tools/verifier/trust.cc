@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "replay/log_keys.h"
+
 namespace daybook {
 namespace {
 
@@ -13,7 +15,33 @@ bool met(const Quorum& rule, const std::vector<VerifiedSignature>& good) {
   return static_cast<std::size_t>(there) >= rule.needed;
 }
 
+bool stands_on(const Note& note, const NoteVerifier& by) {
+  return std::ranges::any_of(note.signatures, [&](const NoteSignature& line) {
+    return line.name == by.name && line.key_id == by.id();
+  });
+}
+
 }  // namespace
+
+std::vector<NoteVerifier> TrustPolicy::logs() const {
+  std::vector<NoteVerifier> out = {log};
+  out.insert(out.end(), other_logs.begin(), other_logs.end());
+  out.insert(out.end(), vouched.begin(), vouched.end());
+  return out;
+}
+
+Result<TrustPolicy> follow(TrustPolicy policy, std::string_view chain) {
+  auto found = follow_keys(policy.logs(), chain);
+  if (!found) return std::unexpected(found.error());
+  policy.vouched.insert(policy.vouched.end(), found->begin(), found->end());
+  return policy;
+}
+
+bool names_a_log(std::string_view bytes, const TrustPolicy& policy) {
+  const auto note = parse_note(bytes);
+  return note && std::ranges::any_of(policy.logs(),
+                                     [&](const NoteVerifier& by) { return stands_on(*note, by); });
+}
 
 bool open_signed(std::string_view bytes, const TrustPolicy& policy, std::string_view path,
                  Judgement& judgement) {
@@ -24,14 +52,9 @@ bool open_signed(std::string_view bytes, const TrustPolicy& policy, std::string_
   const auto note = parse_note(bytes);
   if (!note) return refuse(Verdict::tampered, note.error().detail);
 
-  const auto signed_line = [&](const NoteVerifier& by) {
-    return std::ranges::any_of(note->signatures, [&](const NoteSignature& line) {
-      return line.name == by.name && line.key_id == by.id();
-    });
-  };
-  std::vector<NoteVerifier> logs = {policy.log};
-  logs.insert(logs.end(), policy.other_logs.begin(), policy.other_logs.end());
-  const auto log = std::ranges::find_if(logs, signed_line);
+  const std::vector<NoteVerifier> logs = policy.logs();
+  const auto log =
+      std::ranges::find_if(logs, [&](const NoteVerifier& by) { return stands_on(*note, by); });
   if (log == logs.end())
     return refuse(Verdict::unmet, fmt::format("is not signed by {}", policy.log.vkey()));
   std::vector<NoteVerifier> known = policy.witnesses;
@@ -65,6 +88,10 @@ bool open_signed(std::string_view bytes, const TrustPolicy& policy, std::string_
   judgement.origin = checkpoint->origin;
   judgement.log_key = log->vkey();
   judgement.head = checkpoint->head;
+  const auto after = std::ranges::find(policy.vouched, *log);
+  judgement.rotations = after == policy.vouched.end()
+                            ? 0
+                            : static_cast<std::uint64_t>(after - policy.vouched.begin()) + 1;
   judgement.signed_by = {log->name};
   for (std::string& name : names)
     if (name != log->name) judgement.signed_by.push_back(std::move(name));
