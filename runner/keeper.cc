@@ -151,8 +151,17 @@ Result<std::unique_ptr<Keeper>> Keeper::open(const BookPaths& paths, Executor& e
   return keeper;
 }
 
+Timestamp Keeper::now() {
+  const Monotonic mono = clock_.mono();
+  // A book whose last entries are of a clock that ran ahead goes on from there.
+  now_ = now_ == 0 ? state_.now : now_ + (mono - asked_);
+  now_ = std::max({now_, clock_.wall(), state_.now});
+  asked_ = mono;
+  return now_;
+}
+
 Answer Keeper::decide_and_apply(const Actor& actor, const Command& command) {
-  const Context context{.now = std::max(clock_.wall(), state_.now), .actor = actor};
+  const Context context{.now = now(), .actor = actor};
   Decision decision = decide(state_, context, command);
   if (!decision) {
     const Refusal& refusal = decision.error();
@@ -174,7 +183,7 @@ Answer Keeper::decide_and_apply(const Actor& actor, const Command& command) {
 void Keeper::append(const Actor& actor, std::vector<Event>& events) {
   for (Event& event : events) {
     const Links from = links(state_, event);
-    Entry entry{.envelope = {.recorded_at = std::max(clock_.wall(), state_.now),
+    Entry entry{.envelope = {.recorded_at = now(),
                              .correlation = from.correlation,
                              .cause = from.cause,
                              .actor = actor,

@@ -51,6 +51,9 @@ class Keeper {
   BookView view() const { return {.state = state_, .ledger = *ledger_, .payloads = *payloads_}; }
   const BookPaths& paths() const { return paths_; }
   Clock& clock() { return clock_; }
+  // Time as entries record it and as delays are counted: the wall clock's where that is later,
+  // never back, and going on while the wall clock was set back.
+  Timestamp now();
   Entropy& entropy() { return entropy_; }
   Executor& executor() { return executor_; }
 
@@ -100,6 +103,8 @@ class Keeper {
   std::unique_ptr<Ledger> ledger_;
   std::unique_ptr<PayloadStore> payloads_;
   State state_;
+  Timestamp now_ = 0;           // as last asked for,
+  Monotonic asked_ = 0;         // and when that was
   std::vector<Entry> waiting_;  // applied, not yet durable
   std::vector<std::move_only_function<void()>> waiters_;
   std::vector<std::function<void(EntryIndex, const Entry&)>> observers_;

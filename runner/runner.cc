@@ -55,6 +55,13 @@ std::vector<LostLoad> lost_of(const Slot& slot) {
   return out;
 }
 
+// Whether a sink that was asked for a load says that it is not as it was loaded: its marker or its
+// data differ, or the target itself is gone. Any other failure says nothing of the load.
+bool says_what_is_there(const SinkFailure& failure) {
+  return failure.code == "conflict" || failure.error == ErrorClass::definition ||
+         failure.error == ErrorClass::contract;
+}
+
 bool pushes_back(ErrorClass error) {
   return error == ErrorClass::throttled || error == ErrorClass::dependency_down;
 }
@@ -154,7 +161,7 @@ std::optional<Monotonic> Runner::launch(Drive& drive) {
     for (const auto& [not_before, slot] : drive.owed.attempts()) {
       if (drive.staging >= concurrency_.limit()) break;
       if (drive.busy.contains(slot)) continue;
-      if (const Timestamp wait = not_before - keeper_.clock().wall(); wait > 0) {
+      if (const Timestamp wait = not_before - keeper_.now(); wait > 0) {
         later(keeper_.clock().mono() + wait);
         break;
       }
@@ -545,7 +552,7 @@ asio::awaitable<void> Runner::perform(effect::VerifyLoaded e) {
     return rows;
   };
   auto rows = co_await blocking(keeper_.executor(), std::move(job));
-  if (!rows && (rows.error().error == ErrorClass::transient || pushes_back(rows.error().error))) {
+  if (!rows && !says_what_is_there(rows.error())) {
     last_trouble_[e.slot] = rows.error().detail;
     pause_before(e.slot, ++tries_[e.slot]);
     co_return;

@@ -102,6 +102,7 @@ class Driver : public SinkDriver {
  private:
   // What the slot already says of this load: its evidence, nothing, or that it can not be.
   SinkResult<std::optional<LoadEvidence>> find_load(const LoadPlan& plan, const SlotStore& slot);
+  SinkResult<bool> is_overtaken(const LoadPlan& plan, const SlotStore& slot);
   SinkResult<void> stage(const LoadPlan& plan, const SlotStore& slot, const std::string& name);
   SinkResult<void> place(const LoadPlan& plan, const SlotStore& slot, const std::string& name);
   SinkResult<LoadEvidence> commit(const LoadPlan& plan, const SlotStore& slot);
@@ -239,6 +240,19 @@ SinkResult<std::optional<LoadEvidence>> Driver::find_load(const LoadPlan& plan,
   return std::nullopt;
 }
 
+// Another load, of whoever took the book over, has its number or a later one: this one is not there
+// and, under the fence, can not come any more.
+SinkResult<bool> Driver::is_overtaken(const LoadPlan& plan, const SlotStore& slot) {
+  auto history = slot.history();
+  if (!history) return std::unexpected(history.error());
+  bool later = false;
+  for (const StoredGeneration& stored : *history) {
+    if (stored.manifest.load_id == plan.load_id) return false;
+    later = later || stored.manifest.generation >= plan.generation;
+  }
+  return later;
+}
+
 SinkResult<void> Driver::stage(const LoadPlan& plan, const SlotStore& slot,
                                const std::string& name) {
   DAYBOOK_CRASH_POINT("dir.before_stage");
@@ -339,6 +353,9 @@ SinkResult<std::optional<LoadEvidence>> Driver::settle(const LoadPlan& plan) {
   if (!slot) return std::unexpected(slot.error());
   auto held = slot->take(plan.fence, plan.origin, plan.pipeline, plan.partition);
   if (!held) return std::unexpected(held.error());
+  auto overtaken = is_overtaken(plan, *slot);
+  if (!overtaken) return std::unexpected(overtaken.error());
+  if (*overtaken) return std::nullopt;
   auto found = find_load(plan, *slot);
   if (!found || *found) return found;
   // Absent for good: every earlier attempt holds a lower fence. What readers see is put right.

@@ -275,7 +275,9 @@ SinkResult<std::optional<LoadEvidence>> Driver::settle(const LoadPlan& plan) {
                      [&](PgConnection& pg, PgTransaction& transaction) -> Settled {
                        auto markers = read_markers(pg, slot);
                        if (!markers) return std::unexpected(markers.error());
-                       if (find_load(*markers, plan.generation) != nullptr) {
+                       // Another load under its number: this one can not come any more.
+                       const PostgresMarker* there = find_load(*markers, plan.generation);
+                       if (there != nullptr && there->load_id == plan.load_id) {
                          auto found = committed(pg, plan, *markers);
                          if (!found) return std::unexpected(found.error());
                          return std::optional(std::move(*found));

@@ -1,7 +1,7 @@
 """The faults of the model: what is promised, which tests show it, and which campaigns count it.
 
 A test is named as Suite.Name (GoogleTest), as file.py::method, or as a script of a campaign. A count is
-(report, fault) in build/soak/<report>.json.
+(report, fault) in build/soak/<report>.json; a row without one is counted by its tests (test_runs.py).
 """
 
 import collections
@@ -17,12 +17,16 @@ def pauses(what):
     return [("pauses-csv", what), ("pauses-postgres", what)]
 
 
+def simulated(*what):
+    return [("simulation", one) for one in what]
+
+
 FAULTS = [
     # --- the process
     Fault("Process", "`kill -9` at any instruction",
           "nothing acknowledged is lost, no partition is loaded twice, no manual step",
           ["kill_runs.py", "Book.LosesNothingAcknowledgedWhenKilled", "SinkKill.NeitherLosesNorDoublesALoad"],
-          kills("kill -9")),
+          kills("kill -9") + simulated("kill")),
     Fault("Process", "`kill -9` during the recovery from one", "the same; recovery may be repeated at will",
           ["kill_runs.py", "SinkContract.HoldsEveryLoadOnceWhereverTheProcessDied"],
           kills("kill -9 during recovery")),
@@ -30,12 +34,12 @@ FAULTS = [
           ["kill_runs.py", "Compensation.ResumedAfterACrashRaisesTheFence"], kills("kill -9 during a compensation")),
     Fault("Process", "paused (SIGSTOP, a frozen machine), then resumed",
           "the run goes on and ends well; nobody else becomes the keeper meanwhile", ["pause_runs.py"],
-          pauses("SIGSTOP, SIGCONT")),
+          pauses("SIGSTOP, SIGCONT") + simulated("pause")),
     Fault("Process", "a late writer: resumed after another machine took the book over",
           "it loads nothing any more: the fence in the sink is above its own. A frozen process keeps its locks: "
           "its successor waits for them until PostgreSQL ends the session, or the process is killed",
           ["pause_runs.py", "SinkContract.RefusesAZombieAndKeepsNothingOfIt"],
-          pauses("zombie resumed after a takeover")),
+          pauses("zombie resumed after a takeover") + simulated("takeover")),
     Fault("Process", "several keepers at once", "one gets the book, the others exit with 6", ["keeper_runs.py",
           "control_test.py::test_a_second_keeper_is_turned_away_and_writes_nothing"],
           [("keepers", "several keepers at once")]),
@@ -49,16 +53,21 @@ FAULTS = [
           "the next run goes on (a partition whose attempts were spent waits to be released)",
           ["full_disk.py", "StorageFault.LosesNothingAcknowledgedAtAnyOperation",
            "hostile_test.py::test_a_full_disk_below_the_output_is_an_answer_and_the_run_stands"],
-          [("full-disk", "disk full (tmpfs)"), ("full-disk", "file size limit (RLIMIT_FSIZE)")]),
+          [("full-disk", "disk full (tmpfs)"), ("full-disk", "file size limit (RLIMIT_FSIZE)")] + simulated("disk-full")),
     Fault("Book", "I/O errors; a failed fsync", "the process stops at the first failed write; a failed fsync is "
           "never repeated; the next start recovers", ["StorageFault.LosesNothingAcknowledgedAtAnyOperation",
-                                                      "MemoryLedger.StopsAtAFailedAppendUntilRestarted"], []),
+                                                      "MemoryLedger.StopsAtAFailedAppendUntilRestarted"],
+          simulated("io-error")),
     Fault("Book", "power loss, torn writes", "acknowledged entries survive; what was not acknowledged may vanish; "
           "never a gap", ["StorageFault.LosesNothingAcknowledgedAtAnyOperation",
-                          "Book.IsRefusedWhenItsLogIsCutAnywhere", "Book.KeepsEntriesThatCameAfterTheAnchor"], []),
+                          "Book.IsRefusedWhenItsLogIsCutAnywhere", "Book.KeepsEntriesThatCameAfterTheAnchor"],
+          simulated("power-loss", "torn-writes")),
+    Fault("Book", "the wall clock jumps, by years, forth and back", "entries keep their order and recorded time never "
+          "goes back; no retry waits for the clock to come back", ["Simulation.WaitsForNoWallClock"],
+          simulated("clock")),
     Fault("Book", "a flipped bit in any file", "refused at open or named by `verify`; never a shorter or another "
           "history served as good; not one byte changed", ["damage_runs.py", "Book.IsNeverServedDamaged",
-          "damage_test.py::test_no_changed_byte_goes_unnoticed"], [("damage", "bit flipped")]),
+          "damage_test.py::test_no_changed_byte_goes_unnoticed"], [("damage", "bit flipped")] + simulated("damage")),
     Fault("Book", "zeroed bytes, a cut or a lengthened file", "the same",
           ["damage_runs.py", "damage_test.py::test_no_file_can_be_cut_short_or_taken_away"],
           [("damage", "bytes zeroed"), ("damage", "file cut short"), ("damage", "bytes appended")]),
@@ -84,36 +93,44 @@ FAULTS = [
                                                   "EventCodec.KeepsTheBytesOfWrittenBooks"], []),
     Fault("Book", "our own fold differs from what it was", "the state root recorded at each checkpoint is reached "
           "again, or `verify` says at which entry it is not", ["Verify.FindsAStateRootThatIsNotReached",
-                                                               "Apply.FoldsTheSameEntriesToTheSameState"], []),
+                                                               "Apply.FoldsTheSameEntriesToTheSameState"],
+          simulated("replayed")),
     # --- sinks
     Fault("Sinks", "PostgreSQL shut down in immediate mode under load", "each partition loaded exactly once, by this "
-          "run or the next", ["postgres_runs.py"], [("postgres", "PostgreSQL shut down in immediate mode")]),
+          "run or the next", ["postgres_runs.py"], [("postgres", "PostgreSQL shut down in immediate mode")] + simulated("server-crash")),
     Fault("Sinks", "a process of PostgreSQL killed", "the same", ["postgres_runs.py"],
           [("postgres", "PostgreSQL process killed")]),
     Fault("Sinks", "COMMIT sent, its answer lost", "never guessed: the load stays *intended* until the sink, asked "
           "under a higher fence, says what became of it", ["postgres_runs.py",
                                                            "PostgresSink.LeavesALostAnswerToCommitToSettle"],
-          [("postgres", "COMMIT sent, answer lost"), ("postgres", "COMMIT sent, answer cut short")]),
+          [("postgres", "COMMIT sent, answer lost"), ("postgres", "COMMIT sent, answer cut short")]
+          + simulated("lost-answer")),
     Fault("Sinks", "the connection cut anywhere else", "rolled back by the server; tried again", ["postgres_runs.py",
           "PostgresSink.SaysThatAServerDoesNotAnswer"],
           [("postgres", "connection cut before COMMIT"), ("postgres", "connection cut at a random byte")]),
     Fault("Sinks", "errors of the server (SQLSTATE)", "classified: tried again with growing pauses, set aside, or for "
           "a person; never an endless loop", ["Sqlstate.EveryClassIsTreatedAsItShould",
-                                              "Sqlstate.NamesTheRuleThatClassified"], []),
+                                              "Sqlstate.NamesTheRuleThatClassified"],
+          simulated("server-error")),
     Fault("Sinks", "a target that would not survive a crash (UNLOGGED, fsync off)", "refused before anything is "
           "planned", ["PostgresSink.RefusesTargetsThatDoNotSurviveACrash", "PostgresSink.RefusesAServerWithoutFsync"],
           []),
     Fault("Sinks", "loaded data changed or removed later", "`reconcile --deep` names it; what is lost is loaded again",
           ["SinkContract.FindsChangedRemovedAndAddedData",
-           "ourairports_test.py::test_a_truncated_table_is_named_partition_by_partition_and_loaded_again"], []),
+           "ourairports_test.py::test_a_truncated_table_is_named_partition_by_partition_and_loaded_again"],
+          simulated("lost-tail")),
     Fault("Sinks", "others write into the same target", "their rows and files are left alone and out of the promise",
           ["SinkContract.LeavesWhatAnotherWriterPutThere"], []),
     # --- sources
     Fault("Sources", "a source that changes while it is read", "the attempt is void, and tried again",
-          ["HostileSource.ThatChangesWhileItIsReadVoidsTheAttempt"], []),
+          ["HostileSource.ThatChangesWhileItIsReadVoidsTheAttempt"], simulated("source changed")),
+    Fault("Sources", "a source that is slow, fails, loses a partition or gets it back", "the attempt ends in time and is "
+          "tried again with growing pauses, within bounds", ["Simulation.EndsWhateverItsSourcesDo"],
+          simulated("source")),
     Fault("Sources", "malformed records", "set aside with their bytes, position and every rule they broke; what was read is all "
           "accounted for, or nothing is loaded", ["Examples.OurairportsAddUpInEverySnapshot",
-          "ourairports_test.py::test_every_row_is_accounted_for_and_arrives_with_its_values"], []),
+          "ourairports_test.py::test_every_row_is_accounted_for_and_arrives_with_its_values"],
+          simulated("records set aside")),
     Fault("Sources", "another schema than the contract's", "refused before anything is loaded",
           ["HostileCsv.HeadersMustSayWhatTheContractSays", "Parquet.HasTheColumnsOfTheContractInEveryFile"], []),
     # --- people and bytes

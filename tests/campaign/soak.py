@@ -28,6 +28,7 @@ PLAN = [
     ("full-disk", ["full_disk.py"], 0.12),
     ("keepers", ["keeper_runs.py"], 0.12),
     ("damage", ["damage_runs.py"], 0.16),
+    ("tests", ["test_runs.py"], 0.06),
 ]
 SIMULATION, FUZZ = 0.5, 0.36  # where they were built; the others then share what is left
 
@@ -45,7 +46,7 @@ def tasks(options):
     out = []
     for name, share in extra:
         span = seconds * share * 0.95
-        if name == "simulation":
+        if name == "simulation":  # it writes its report itself
             out.append((name, [os.path.join(ROOT, "tools/dev"), "soak-simulation", str(int(span)), str(options.seed)]))
         else:
             targets = len([one for one in os.listdir(os.path.join(ROOT, "tests/fuzz")) if one.endswith("_fuzz.cc")])

@@ -61,7 +61,8 @@ def test_names():
 
 def figure(fault, found):
     """What the last run counted of this fault, in one cell; empty where no campaign counts it."""
-    runs = bad = 0
+    runs = bad = acknowledged = 0
+    books = set()
     seen = False
     for report, name in fault.counts:
         one = found.get(report)
@@ -75,13 +76,19 @@ def figure(fault, found):
             continue
         seen = True
         runs += counted["runs"]
+        if "acknowledged" in counted:
+            acknowledged += counted["acknowledged"]
+        elif report not in books:
+            books.add(report)
+            acknowledged += one.get("entries", 0)
         bad += counted["lost"] + counted["doubled"] + counted["silent"]
         bad += one["failure"] is not None and not bad
     if not fault.counts:
-        return "–"
+        passed = found.get("tests", {}).get("faults", {}).get(fault.name)
+        return "–" if passed is None else f"{passed['runs']:,} tests of it, {passed['failed']} failed"
     if not seen:
         return "not run"
-    return f"{runs:,} times, {bad} lost, doubled or silent"
+    return f"{runs:,} times, {acknowledged:,} acknowledged, {bad} lost, doubled or silent"
 
 
 def rows(found):
@@ -136,18 +143,19 @@ def simulated(found):
     report = found.get("simulation")
     if not report:
         return []
-    lines = ["### Simulation", ""]
-    if "seeds" in report:
-        lines += [f"{report['seeds']:,} seeds."]
-    for key, title in (("faults", "fault"), ("crash_points", "crash point"), ("sometimes", "must happen sometimes"),
-                       ("canaries", "canary, seeds until it was caught")):
-        counted = report.get(key)
-        if not counted:
-            continue
-        lines += ["", f"| {title} | |", "|---|---|"]
-        for name, value in counted.items():
-            text = ", ".join(f"{what} {number}" for what, number in value.items()) if isinstance(value, dict) else value
-            lines.append(f"| {name} | {text} |")
+    lines = ["### Simulation", "",
+             f"{report['seeds']:,} seeds, {report['processes']:,} processes, {report['acknowledged']:,} acknowledged "
+             f"entries, {report['rows_compared']:,} rows compared, {report['simulated_days']:,} simulated days; "
+             f"{report['twice']:,} seeds run twice, {report['judged_by_oracle']:,} judged by the oracle.", "",
+             "| point | came by | ended there |", "|---|---|---|"]
+    for name, value in report["crash_points"].items():
+        lines.append(f"| `{name}` | {value['reached']:,} | {value['ended there']:,} |")
+    lines += ["", "| met now and then | |", "|---|---|"]
+    lines += [f"| {name} | {times:,} |" for name, times in report["sometimes"].items()]
+    if report.get("canaries"):
+        lines += ["", "| canary: a fault of ours | seeds until it was caught | by |", "|---|---|---|"]
+        for name, one in report["canaries"].items():
+            lines.append(f"| {name}: {one['meaning']} | {one['seeds'] if one['caught'] else 'NOT CAUGHT'} | {one['by']} |")
     return lines + [""]
 
 

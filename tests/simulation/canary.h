@@ -15,7 +15,6 @@ enum class Canary : std::uint8_t {
   skip_sync,               // a sync of the disk writes nothing
   acknowledge_before_log,  // an append is answered before it is kept
   anchor_before_log,       // the anchor runs ahead of the log
-  anchor_never,            // and does not move at all, while the log may be cut
   lose_answered_tail,      // a restart drops the last acknowledged group
   // the sink
   drop_fence,          // lower fences are let in

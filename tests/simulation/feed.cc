@@ -204,6 +204,7 @@ std::expected<AttemptOutcome, StageFailure> execute_attempt(const AttemptWork& w
     return std::unexpected(failure(ErrorClass::transient, "cancelled", "told to stop"));
   if (found->second.text() != text) {
     world.sometimes("a source changed while it was read");
+    ++world.figures.happened["source changed"];
     return std::unexpected(
         failure(ErrorClass::transient, "source.changed", "it changed while it was read"));
   }
@@ -249,6 +250,7 @@ std::expected<AttemptOutcome, StageFailure> execute_attempt(const AttemptWork& w
   if (!made.set_aside.empty()) {
     std::string aside;
     for (const QuarantinedRecord& record : made.set_aside) aside += quarantine_line(record);
+    world.figures.happened["records set aside"] += made.set_aside.size();
     result.quarantine_root = sha256(bytes_of(aside));
     const auto kept = work.payloads->put(bytes_of(aside));
     if (!kept) return std::unexpected(kept_failure(kept.error()));

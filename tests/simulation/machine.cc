@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
+#include "ledger/codec/event_codec.h"
 #include "ledger/rocksdb_ledger.h"
 #include "runner/storage.h"
 #include "tests/simulation/canary.h"
@@ -24,9 +28,11 @@ class BookLedger final : public Ledger {
 
   Result<TreeHead> append(std::span<const Bytes> entries) override {
     World& world = machine_.world;
+    if (canary(Canary::anchor_before_log)) machine_.anchored.size += entries.size();
     world.reached("ledger.before_write");
     for (const Bytes& entry : entries) world.mark(entry.size());
     Ledger& log = ledger();
+    if (delays(entries)) return delayed(entries);
     if (!own_) {
       if (machine_.full || world.strikes(Fault::disk_full)) {
         if (!machine_.full) world.happened(Fault::disk_full);
@@ -77,9 +83,36 @@ class BookLedger final : public Ledger {
   }
 
  private:
-  Ledger& ledger() const { return own_ ? *own_ : *machine_.memory; }
+  Ledger& ledger() const {
+    Ledger& log = own_ ? *own_ : *machine_.memory;
+    if (!delayed_.empty()) {
+      const std::vector<std::vector<std::byte>> late = std::exchange(delayed_, {});
+      const std::vector<Bytes> group(late.begin(), late.end());
+      const auto head = log.append(group);
+      if (head && machine_.acknowledged.size == head->size) machine_.acknowledged = *head;
+    }
+    return log;
+  }
+
+  // Canaries: answered now, kept with whatever is asked of the ledger next.
+  static bool delays(std::span<const Bytes> entries) {
+    if (canary(Canary::acknowledge_before_log)) return true;
+    if (!canary(Canary::intent_not_durable)) return false;
+    return std::ranges::any_of(entries, [](const Bytes& entry) {
+      const auto read = decode(entry);
+      return read && std::holds_alternative<LoadIntended>(read->event);
+    });
+  }
+  TreeHead delayed(std::span<const Bytes> entries) {
+    TreeHead head = ledger().head();
+    for (const Bytes& entry : entries) delayed_.emplace_back(entry.begin(), entry.end());
+    head.size += entries.size();
+    if (canary(Canary::acknowledge_before_log)) machine_.acknowledged = head;
+    return head;
+  }
 
   Machine& machine_;
+  mutable std::vector<std::vector<std::byte>> delayed_;
   std::unique_ptr<Ledger> own_;  // tier rocksdb
 };
 
@@ -104,6 +137,7 @@ void hold_against_the_past(Machine& machine, const Ledger& ledger) {
 }  // namespace
 
 Machine::Machine(World& w) : world(w) {
+  disk.lies = canary(Canary::skip_sync);
   if (world.options.tier == Tier::memory) memory = std::make_unique<MemoryLedger>();
 }
 
@@ -155,6 +189,15 @@ void Machine::after(End end) {
     disk.restart();
   }
   if (memory) memory->restart();
+  if (memory && end != End::done && canary(Canary::lose_answered_tail)) {
+    const auto kept = entries();
+    memory = std::make_unique<MemoryLedger>();
+    for (std::size_t i = 0; i + 1 < kept->size(); ++i) {
+      const Bytes entry = bytes_of((*kept)[i]);
+      (void)memory->append(std::span(&entry, 1));
+    }
+    anchored = memory->head();
+  }
 }
 
 Result<std::vector<std::string>> Machine::entries() {

@@ -31,7 +31,6 @@ class Machine {
   TreeHead acknowledged{0, empty_root()};
   bool full = false;
   bool main = true;  // false once another took over: what it acknowledges, it tells nobody
-  std::optional<std::vector<std::byte>> delayed;  // canaries: what was answered and not yet kept
 
   // Sets the next fault of the disk for a process that is to start.
   void arm();

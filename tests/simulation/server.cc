@@ -205,7 +205,11 @@ class Driver final : public SinkDriver {
     if (canary(Canary::guess_absence)) return std::nullopt;
     auto begun = fenced(plan.pipeline, plan.partition, plan.origin, plan.fence);
     if (!begun) return std::unexpected(begun.error());
-    auto there = find(plan, begun->slot);
+    // Another load under its number or a later one: this one can not come any more.
+    const bool known = std::ranges::find(begun->slot.markers, plan.load_id,
+                                         &ServerMarker::load_id) != begun->slot.markers.end();
+    auto there =
+        known ? find(plan, begun->slot) : SinkResult<std::optional<LoadEvidence>>(std::nullopt);
     if (!there) {
       server_.rollback(*begun);
       return there;
@@ -223,7 +227,7 @@ class Driver final : public SinkDriver {
     const bool seen = std::ranges::find(slot.visible, plan.load_id) != slot.visible.end();
     if (!seen || (marker == slot.markers.end() && !canary(Canary::forget_marker)))
       return sink_conflict("the load is not in the sink", hex(plan.load_id));
-    return canary(Canary::half_the_rows) ? plan.rows : slot.rows.at(plan.load_id).size();
+    return canary(Canary::half_the_rows) ? plan.rows : count(slot, plan.load_id);
   }
 
   SinkResult<CompensationEvidence> dry_run(const CompensationPlan& plan) override {
@@ -273,19 +277,18 @@ class Driver final : public SinkDriver {
     for (const auto& [key, slot] : server_.committed)
       for (const ServerMarker& marker : slot.markers) {
         const bool current = std::ranges::find(slot.visible, marker.load_id) != slot.visible.end();
-        out.push_back(
-            {.pipeline = key.first,
-             .partition = key.second,
-             .generation = marker.generation,
-             .load_id = marker.load_id,
-             .content = marker.content,
-             .rows = marker.rows,
-             .tombstone = marker.taken_back_by.has_value(),
-             .current = current,
-             .damage = deep && current && slot.rows.at(marker.load_id).size() != marker.rows
-                           ? "rows are missing"
-                           : "",
-             .origin = slot.origin});
+        out.push_back({.pipeline = key.first,
+                       .partition = key.second,
+                       .generation = marker.generation,
+                       .load_id = marker.load_id,
+                       .content = marker.content,
+                       .rows = marker.rows,
+                       .tombstone = marker.taken_back_by.has_value(),
+                       .current = current,
+                       .damage = deep && current && count(slot, marker.load_id) != marker.rows
+                                     ? "rows are missing"
+                                     : "",
+                       .origin = slot.origin});
       }
     return out;
   }
@@ -341,7 +344,7 @@ class Driver final : public SinkDriver {
     if (marker == slot.markers.end() || !seen || marker->taken_back_by)
       return sink_conflict("the generation is not in the sink", "");
     CompensationEvidence out{.recovered = false,
-                             .rows_removed = slot.rows.at(plan.generation_load_id).size(),
+                             .rows_removed = count(slot, plan.generation_load_id),
                              .rows_restored = 0,
                              .evidence = "tombstone"};
     if (plan.restores != 0) {
@@ -350,6 +353,11 @@ class Driver final : public SinkDriver {
       out.rows_restored = kept->second.size();
     }
     return out;
+  }
+
+  static std::uint64_t count(const ServerSlot& slot, const Digest& load) {
+    const auto rows = slot.rows.find(load);
+    return rows == slot.rows.end() ? 0 : rows->second.size();
   }
 
   Server& server_;

@@ -25,6 +25,7 @@ class Simulation {
   // Entries, what clients were told, and what the sinks hold: for an oracle that shares nothing
   // with this program.
   void dump(const std::string& directory);
+  std::vector<std::string> entries();
 
   void keep_staged(const std::string& directory, const std::vector<std::string>& rows,
                    const std::string& bytes);

@@ -124,6 +124,9 @@ void Simulation::settle_what_waits(Process& process) {
 }
 
 void Simulation::bring_to_an_end() {
+  // One whose disk is full does not recover by itself.
+  if (Process* living = std::exchange(living_, nullptr); living != nullptr && !living->ended)
+    leave_now(*living);
   world.faults_off = true;
   // Late writers come to their end first: what they do is held against the sinks, too.
   for (const auto& process : world.processes)
@@ -150,6 +153,7 @@ void Simulation::bring_to_an_end() {
 // The state is a function of the entries, and sound.
 void Simulation::check_replay(const Process& process) {
   const State& state = process.keeper->state();
+  ++world.figures.happened["replayed"];
   const auto again = fold(process.keeper->ledger(), state.size, Snapshots::ignore);
   if (!again) throw Broken{"the book can not be replayed: " + again.error().detail};
   if (*again != state) throw Broken{"I10: a replay gives another state than the runner has"};
@@ -250,6 +254,12 @@ void Simulation::check_end(Process& process) {
       throw Broken{fmt::format("I27: partition {} has {} records, {} were read", key,
                                part.rows.size(), made.counts.read)};
   }
+}
+
+std::vector<std::string> Simulation::entries() {
+  const auto all = main_->entries();
+  if (!all) throw Broken{"the book can not be read: " + all.error().detail};
+  return *all;
 }
 
 void Simulation::dump(const std::string& directory) {

@@ -73,7 +73,7 @@ class SimFile : public File {
       inode_->sync_failed = true;
       return broken("sync");
     }
-    inode_->synced = inode_->data;
+    if (!disk_.lies) inode_->synced = inode_->data;
     return {};
   }
   Result<std::uint64_t> size() const override { return inode_->data.size(); }
@@ -129,7 +129,7 @@ class SimFiles : public FileSystem {
   Result<void> sync_dir(const std::string& path) override {
     const Guard guard(disk_.mutex);
     if (!disk_.operate("sync_dir")) return broken("sync_dir");
-    disk_.sync_names(plain(path));
+    if (!disk_.lies) disk_.sync_names(plain(path));
     return {};
   }
   Result<std::vector<std::string>> list(const std::string& path) const override {
@@ -190,7 +190,7 @@ class Writable : public rocksdb::FSWritableFile {
       inode_->sync_failed = true;
       return refused("sync");
     }
-    inode_->synced = inode_->data;
+    if (!disk_.lies) inode_->synced = inode_->data;
     return IOStatus::OK();
   }
   IOStatus Close(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
@@ -249,7 +249,7 @@ class Directory : public rocksdb::FSDirectory {
   IOStatus Fsync(const IOOptions&, IODebugContext*) override {
     const Guard guard(disk_.mutex);
     if (!disk_.operate("sync_dir")) return refused("sync_dir");
-    disk_.sync_names(path_);
+    if (!disk_.lies) disk_.sync_names(path_);
     return IOStatus::OK();
   }
   IOStatus Close(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }

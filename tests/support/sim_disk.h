@@ -60,6 +60,8 @@ class SimDisk {
   bool off() const { return off_; }
   bool failed() const { return failed_; }  // something, since it was last started
 
+  bool lies = false;  // a sync succeeds and writes nothing
+
   mutable std::recursive_mutex mutex;
   std::map<std::string, InodePtr> names;  // as running programs see them
   std::set<std::string> dirs;

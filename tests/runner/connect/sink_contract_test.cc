@@ -215,6 +215,17 @@ TEST_P(SinkContract, RefusesAnotherLoadOfAGenerationThatIsTaken) {
   EXPECT_THAT(sink_->visible(), ElementsAreArray(rows(1, 10, "a")));
 }
 
+// Of two keepers of copies of one book the other one loaded under this number: ours is not there
+// and can not come, and is not asked for without end.
+TEST_P(SinkContract, SettlesAsAbsentWhatAnotherLoadCameInsteadOf) {
+  sink_->prepare();
+  load(sink_->plan(day, 2, rows(1, 10, "a"), 5));
+  const auto settled = sink_->open()->settle(sink_->plan(day, 2, rows(1, 10, "b"), 7));
+  ASSERT_TRUE(settled) << settled.error().detail;
+  EXPECT_FALSE(*settled);
+  EXPECT_THAT(sink_->visible(), ElementsAreArray(rows(1, 10, "a")));
+}
+
 TEST_P(SinkContract, RefusesStagedFilesThatChanged) {
   sink_->prepare();
   LoadPlan plan = sink_->plan(day, 1, rows(1, 10, "a"), 5);

@@ -1,0 +1,491 @@
+#!/usr/bin/env python3
+"""An independent judge of what the simulator leaves behind, and of a real book: it shares no code with the product.
+
+    oracle.py DIR…            each DIR is one seed's dump: entries.bin, history.jsonl, sinks.json, meta.json
+    oracle.py --log FILE      what `daybook log -o jsonl` printed of a real book; its sinks are not looked at
+
+Rules are numbered as docs/reliability.md numbers the invariants. Exit 1 when one is broken.
+"""
+
+import argparse
+import datetime
+import hashlib
+import json
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import entries as entries_of  # noqa: E402
+
+ACKNOWLEDGED_MIN = 20  # below it a seed shows nothing
+NONE = 0xffffffff
+
+# event -> phases of its slot it may follow. Typed from docs/architecture.md, not from the code.
+FOLLOWS = {
+    "attemptStarted": {"planned", "retry"},
+    "attemptStaged": {"running"},
+    "attemptFailed": {"running", "staged", "planned"},  # planned: right after an abort
+    "attemptLost": {"running", "staged", "awaiting"},
+    "retryScheduled": {"failed"},
+    "loadIntended": {"staged", "awaiting"},
+    "loadCommitted": {"intended"},
+    "loadAborted": {"intended"},
+    "loadVerified": {"loaded"},
+    "holdDecided": {"held"},
+    "slotReleased": {"quarantined"},
+}
+
+
+class Broken(Exception):
+    pass
+
+
+def number(value, default=0):
+    return default if value is None else int(value)
+
+
+def leaf(data):
+    return hashlib.sha256(b"\0" + data).digest()
+
+
+def root_of(leaves):
+    """RFC 6962, 2.1, by the definition."""
+    if not leaves:
+        return hashlib.sha256(b"").digest()
+    if len(leaves) == 1:
+        return leaves[0]
+    split = 1
+    while split * 2 < len(leaves):
+        split *= 2
+    return hashlib.sha256(b"\1" + root_of(leaves[:split]) + root_of(leaves[split:])).digest()
+
+
+class Slot:
+    def __init__(self, pipeline, sink, partition):
+        self.pipeline, self.sink, self.partition = pipeline, sink, partition
+        self.phase, self.run = "idle", None
+        self.attempt, self.attempt_epoch, self.live = 0, None, False
+        self.failures = 0
+        self.not_before = 0
+        self.staged = None
+        self.intended = None
+        self.loads = {}        # load id -> dict(generation, content, rows, mode, standing)
+        self.visible = []      # generations that stand, by load id
+
+
+class Judge:
+    def __init__(self, meta):
+        self.meta = meta
+        self.slots, self.runs, self.definitions, self.batches = [], [], [], {}
+        self.origin, self.epoch, self.now = None, 0, 0
+        self.compensations = {}
+        self.paused = set()
+        self.uuids, self.keys, self.salts, self.load_ids = set(), {}, {}, {}
+        self.records = {}      # (batch, record) -> decision
+        self.index = 0
+
+    def demand(self, condition, rule, text):
+        if not condition:
+            raise Broken(f"{rule} at entry {self.index}: {text}")
+
+    # --- entries --------------------------------------------------------------------------------
+
+    def see(self, index, e):
+        self.index = index
+        kind, event = e["kind"], e["event"]
+        self.demand(e["recordedAt"] >= self.now, "I9", "time went back")
+        self.now = e["recordedAt"]
+        if kind == "booted":
+            self.demand(number(event.get("epoch")) == self.epoch + 1, "I6", "epochs rise by one")
+            self.epoch += 1
+        self.demand(number(e["epoch"]) == self.epoch, "I6", f"epoch {e['epoch']} in boot {self.epoch}")
+        slot = None
+        if "slot" in event and kind not in ("slotOpened", "approvalRequested", "paused", "drained", "resumed"):
+            self.demand(number(event["slot"]) < len(self.slots), "I11", f"slot {event['slot']} is not there")
+            slot = self.slots[number(event["slot"])]
+            if kind in FOLLOWS:
+                self.demand(slot.phase in FOLLOWS[kind], "I13", f"{kind} of {slot.partition}, which is {slot.phase}")
+        handler = getattr(self, "on_" + re.sub(r"[A-Z]", lambda m: "_" + m.group().lower(), kind), None)
+        if handler:
+            handler(event, slot)
+
+    def on_book_created(self, e, _):
+        self.demand(self.index == 0, "I1", "a book is created once, at its start")
+        self.origin = e["origin"]
+
+    def on_definition_registered(self, e, _):
+        self.demand(number(e.get("definition")) == len(self.definitions), "I11", "definitions are numbered densely")
+        self.definitions.append(e["digest"])
+
+    def on_run_started(self, e, _):
+        self.demand(number(e.get("run")) == len(self.runs), "I11", "runs are numbered densely")
+        self.demand(number(e.get("definition")) < len(self.definitions), "I19", "what runs was stored before")
+        self.demand(e["uuid"] not in self.uuids, "I37", f"two runs have the uuid {e['uuid']}")
+        self.uuids.add(e["uuid"])
+        key = e.get("idempotencyKey")
+        if key:
+            self.demand(key not in self.keys, "I37", f"the key {key} started two runs")
+            self.keys[key] = number(e.get("run"))
+        self.demand(not self.paused, "I32", "a run starts while the book is paused")
+        self.runs.append({"cancelled": False, "open": True, "planned": False, "partitions": number(e.get("partitions")),
+                          "slots": set(), "circuit": False})
+
+    def on_run_cancelled(self, e, _):
+        run = self.runs[number(e.get("run"))]
+        run["cancelled"] = True
+        for slot in self.slots:
+            if slot.run == number(e.get("run")) and slot.phase in ("planned", "retry", "running", "staged", "held",
+                                                                  "awaiting", "failed"):
+                slot.phase, slot.live = "cancelled", False
+
+    def on_circuit_opened(self, e, _):
+        self.runs[number(e.get("run"))]["circuit"] = True
+
+    def on_planning_completed(self, e, _):
+        run = self.runs[number(e.get("run"))]
+        self.demand(len(run["slots"]) >= run["partitions"], "I13",
+                    f"the run took on {run['partitions']} partitions and planned {len(run['slots'])}")
+        run["planned"] = True
+
+    def on_run_finished(self, e, _):
+        run = number(e.get("run"))
+        self.demand(self.runs[run]["open"], "I13", "a run ends once")
+        for slot in self.slots:
+            if slot.run == run and slot.phase in ("running", "staged", "intended", "loaded"):
+                self.demand(False, "I13", f"the run ends with {slot.partition} {slot.phase}")
+        self.runs[run]["open"] = False
+
+    def on_paused(self, e, _):
+        scope = e.get("scope", {})
+        if scope.get("kind", "book") == "book":
+            self.paused.add("book")
+
+    def on_resumed(self, e, _):
+        self.paused.discard("book")
+
+    def on_slot_opened(self, e, _):
+        self.demand(number(e.get("slot")) == len(self.slots), "I11", "slots are numbered densely")
+        self.slots.append(Slot(e["pipeline"], e["sink"], e["partition"]))
+
+    def on_partition_planned(self, e, slot):
+        run = number(e.get("run"))
+        self.demand(not self.runs[run]["planned"], "I13", "planned after planning was complete")
+        self.demand(slot.phase not in ("running", "staged", "intended", "loaded", "compensating"), "I13",
+                    f"planned while {slot.phase}")
+        slot.run, slot.phase, slot.failures, slot.not_before = run, "planned", 0, 0
+        self.runs[run]["slots"].add(number(e.get("slot")))
+
+    def on_partition_skipped(self, e, slot):
+        run = number(e.get("run"))
+        self.runs[run]["slots"].add(number(e.get("slot")))
+        if slot.phase not in ("verified", "quarantined", "held", "awaiting", "compensated", "cancelled"):
+            slot.phase = "skipped" if slot.phase == "planned" else slot.phase
+
+    # --- attempts -------------------------------------------------------------------------------
+
+    def on_attempt_started(self, e, slot):
+        run = number(e.get("run"))
+        self.demand(not slot.live, "I14", f"{slot.partition} has a live attempt")
+        self.demand(number(e.get("attempt")) == slot.attempt + 1, "I14", "attempts rise by one")
+        self.demand(self.runs[run]["planned"] or not self.runs[run]["partitions"], "I13",
+                    "an attempt before the run is planned whole")
+        self.demand(not self.runs[run]["cancelled"], "I32", "an attempt of a cancelled run")
+        self.demand(self.now >= slot.not_before, "I17", f"started {slot.not_before - self.now} us too early")
+        slot.attempt += 1
+        slot.attempt_epoch, slot.live, slot.phase, slot.run = self.epoch, True, "running", run
+
+    def own(self, slot, e):
+        self.demand(slot.attempt_epoch == self.epoch, "I15", "another boot speaks for the attempt")
+        self.demand(number(e.get("attempt")) == slot.attempt, "I14", "another attempt is spoken of")
+
+    def on_attempt_staged(self, e, slot):
+        self.own(slot, e)
+        c = {key: number(value) for key, value in e["counts"].items()}
+        total = sum(c.get(key, 0) for key in ("accepted", "quarantined", "filtered", "merged"))
+        self.demand(c.get("read", 0) == total, "I27", f"{c.get('read', 0)} rows read, {total} accounted for")
+        records = sum(number(one.get("records")) for one in e.get("files", []))
+        if self.meta.get("simulated"):
+            self.demand(records == c.get("read", 0), "I27", f"the source has {records} rows, {c.get('read', 0)} were read")
+        slot.staged = {"content": e.get("content"), "rows": number(e.get("outputRows"))}
+        slot.phase = "staged"
+        batch = number(e.get("batch"), NONE)
+        self.demand((batch != NONE) == (c.get("quarantined", 0) > 0), "I29", "quarantined rows are a batch")
+        if batch != NONE:
+            self.batches[batch] = c["quarantined"]
+        salts = (e.get("salts") or {}).get("digest")
+        if salts:
+            owner = self.salts.setdefault(salts, slot)
+            self.demand(owner is slot, "nonce", f"{owner.partition} and {slot.partition} share their salts")
+
+    def on_attempt_failed(self, e, slot):
+        self.own(slot, e)
+        slot.phase, slot.live, slot.staged = "failed", False, None
+        slot.failures += 1
+
+    def on_attempt_lost(self, e, slot):
+        slot.phase, slot.live, slot.staged = "planned", False, None
+
+    def on_retry_scheduled(self, e, slot):
+        delay = number(e.get("delayMs"))
+        attempts = self.meta.get("attempts")
+        if delay and attempts:
+            self.demand(slot.failures < attempts, "I16", f"{slot.failures} failures of {attempts}, and a retry")
+            full = min(60_000, 1000 * 2 ** (slot.failures - 1))
+            self.demand(full // 2 <= delay <= full, "I17", f"a delay of {delay} ms after {slot.failures} failures")
+        elif attempts:
+            slot.circuit_only = True
+            self.circuit_due = number(e.get("run"))
+        slot.phase, slot.not_before = "retry", self.now + delay * 1000
+
+    def on_slot_held(self, e, slot):
+        slot.phase, slot.live = "held", False
+
+    def on_hold_decided(self, e, slot):
+        slot.phase = "cancelled" if e.get("decision", "discard") == "discard" else "planned"
+
+    def on_slot_quarantined(self, e, slot):
+        slot.phase, slot.live = "quarantined", False
+
+    def on_slot_released(self, e, slot):
+        self.demand(e.get("reason"), "I29", "a release has a reason")
+        slot.phase = "planned"
+
+    def on_approval_requested(self, e, _):
+        number_of = number(e.get("slot"), NONE)
+        if number_of != NONE:
+            self.slots[number_of].phase = "awaiting"
+
+    # --- loads ----------------------------------------------------------------------------------
+
+    def load_id(self, slot, generation, content):
+        text = (f"daybook/load/v1\n{self.origin}\n{slot.pipeline}\n{slot.sink}\n{slot.partition}\n{generation}\n"
+                f"{content}\n")
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def on_load_intended(self, e, slot):
+        self.own(slot, e)
+        self.demand(not self.runs[slot.run]["cancelled"], "I32", "a load of a cancelled run")
+        self.demand(slot.staged and e.get("content") == slot.staged["content"], "I25", "not what was staged")
+        self.demand(number(e.get("rows")) == slot.staged["rows"], "I27", "other rows than were staged")
+        generation, content, load = number(e.get("generation")), e.get("content"), e["loadId"]
+        self.demand(load == self.load_id(slot, generation, content), "I25", "the load id is not derived from the load")
+        owner = self.load_ids.setdefault(load, (slot, content))
+        self.demand(owner == (slot, content), "I25", "one load id, two loads")
+        known = slot.loads.get(load)
+        self.demand(known is None or known["standing"] == "aborted", "I22", "a load that stands is intended again")
+        slot.loads[load] = {"generation": generation, "content": content, "rows": number(e.get("rows")),
+                            "mode": e.get("mode", "replace"), "standing": "intended"}
+        slot.intended, slot.phase = load, "intended"
+
+    def settled(self, e, slot):
+        self.demand(e["loadId"] == slot.intended, "I24", "another load is settled than was intended")
+        slot.intended, slot.live = None, False
+        return slot.loads[e["loadId"]]
+
+    def on_load_committed(self, e, slot):
+        load = self.settled(e, slot)
+        self.demand(number(e.get("rows")) == load["rows"], "I23", "other rows were committed than intended")
+        self.demand(e.get("evidence"), "I24", "a commit says by what it is known")
+        if load["mode"] != "append":
+            for other in slot.visible:
+                slot.loads[other]["standing"] = "superseded"
+            slot.visible = []
+        load["standing"], slot.phase, slot.staged = "committed", "loaded", None
+        slot.visible.append(e["loadId"])
+
+    def on_load_aborted(self, e, slot):
+        load = self.settled(e, slot)
+        self.demand(e.get("evidence"), "I24", "an abort says by what it is known")
+        load["standing"], slot.phase, slot.staged = "aborted", "planned", None
+
+    def on_load_verified(self, e, slot):
+        load = slot.loads[e["loadId"]]
+        self.demand(number(e.get("rows")) == load["rows"], "I27", "other rows were found than committed")
+        load["standing"], slot.phase = "verified", "verified"
+
+    def on_load_lost(self, e, slot):
+        self.demand(e["loadId"] in slot.loads, "I24", "what was never loaded is lost")
+        load = slot.loads[e["loadId"]]
+        self.demand(load["standing"] in ("committed", "verified"), "I24", "what does not stand is lost")
+        if self.meta.get("simulated"):
+            self.demand(self.meta["lost_tail"] or self.meta["late_writers"], "I23",
+                        f"{slot.partition} lost a load, and nothing in its sink was lost")
+        load["standing"], slot.phase = "lost", "lost"
+        slot.visible = [one for one in slot.visible if one != e["loadId"]]
+
+    # --- people ---------------------------------------------------------------------------------
+
+    def decide(self, e, what):
+        batch = number(e.get("batch"))
+        for record in e.get("records", []):
+            self.demand(batch in self.batches and record < self.batches[batch], "I29", "no such record")
+            self.demand((batch, record) not in self.records, "I29", f"record {batch}:{record} is decided twice")
+            self.records[batch, record] = what
+
+    def on_records_released(self, e, _):
+        self.decide(e, "released")
+
+    def on_records_discarded(self, e, _):
+        self.decide(e, "discarded")
+
+    def on_compensation_proposed(self, e, _):
+        self.compensations[number(e.get("compensation"))] = {"steps": e["steps"], "done": 0, "intended": False}
+        for step in e["steps"]:
+            slot = self.slots[number(step.get("slot"))]
+            current = slot.visible[-1] if slot.visible else None
+            self.demand(current and slot.loads[current]["generation"] == number(step.get("generation")), "I30",
+                        f"generation {step.get('generation')} of {slot.partition} does not stand")
+
+    def on_compensation_intended(self, e, _):
+        c = self.compensations[number(e.get("compensation"))]
+        self.demand(number(e.get("step")) == c["done"], "I31", "steps are taken in their order")
+        c["intended"] = True
+        self.slots[number(c["steps"][c["done"]].get("slot"))].phase = "compensating"
+
+    def on_compensation_committed(self, e, _):
+        c = self.compensations[number(e.get("compensation"))]
+        self.demand(c["intended"] and number(e.get("step")) == c["done"], "I31", "a step that was not intended")
+        step = c["steps"][c["done"]]
+        slot = self.slots[number(step.get("slot"))]
+        c["done"], c["intended"] = c["done"] + 1, False
+        by_generation = {load["generation"]: (load_id, load) for load_id, load in slot.loads.items()
+                         if load["standing"] != "aborted"}
+        taken, load = by_generation[number(step.get("generation"))]
+        self.demand(taken in slot.visible, "I30", "what does not stand is taken back")
+        load["standing"] = "compensated"
+        slot.visible.remove(taken)
+        if number(step.get("restores")):
+            restored, load = by_generation[number(step.get("restores"))]
+            if restored not in slot.visible:
+                load["standing"] = "verified"
+                slot.visible.append(restored)
+        slot.phase = "compensated"
+
+
+# --- what lies around the entries -------------------------------------------------------------------
+
+
+def judge_tree(raw, decoded, meta):
+    leaves = [leaf(one) for one in raw]
+    size = meta["acknowledged"]
+    if len(raw) < size:
+        raise Broken(f"I3: {size} entries were acknowledged, {len(raw)} are there")
+    if root_of(leaves[:size]).hex() != meta["root"]:
+        raise Broken(f"I2: the root of the {size} acknowledged entries is another")
+    for index, e in enumerate(decoded):
+        if e["kind"] == "checkpointSigned":
+            signed = number(e["event"]["size"])
+            if root_of(leaves[:signed]).hex() != e["event"]["root"]:
+                raise Broken(f"I7: the checkpoint at entry {index} is of another tree")
+
+
+def judge_history(path, judge, size):
+    asked = {}
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            event = json.loads(line)
+            if event["what"] != "run" or "key" not in event:
+                continue
+            key = event["key"]
+            if event["type"] == "ok":
+                if event["run"] != asked.setdefault(key, event["run"]):
+                    raise Broken(f"I37: key {key} answered with runs {asked[key]} and {event['run']}")
+                if judge.keys.get(key) != event["run"]:
+                    raise Broken(f"I37: key {key} was answered with run {event['run']}, the book has {judge.keys.get(key)}")
+                if event["size"] > size:
+                    raise Broken(f"I3: {event['size']} entries were shown, {size} are there")
+
+
+def judge_sinks(path, judge, meta):
+    with open(path, encoding="utf-8") as file:
+        sinks = json.load(file)
+    for slot in judge.slots:
+        there = sinks["partitions"].get(slot.partition)
+        if there is None:
+            continue
+        rows = []
+        for load in slot.visible:
+            rows += sinks["truth"][slot.loads[load]["content"]]
+        foreign = [one for one in there["loads"] if one["load_id"] not in slot.loads]
+        if foreign and not meta["late_writers"]:
+            raise Broken(f"I21: {slot.partition} has a load the book never intended")
+        if foreign or (meta["late_writers"] and slot.phase == "quarantined"):
+            continue
+        if sorted(rows) != sorted(there["visible"]):
+            raise Broken(f"I22: {slot.partition} shows {len(there['visible'])} rows, {len(rows)} stand")
+        if meta["target"] != "server":
+            continue
+        markers = {one["load_id"]: one for one in there["loads"]}
+        for load in slot.visible:
+            known = slot.loads[load]
+            marker = markers.get(load)
+            if marker is None or marker["rows"] != known["rows"] or marker["content"] != known["content"]:
+                raise Broken(f"I23: {slot.partition} has no marker of generation {known['generation']}")
+        for load, known in slot.loads.items():
+            if known["standing"] == "compensated" and markers.get(load, {}).get("visible"):
+                raise Broken(f"I30: {slot.partition} still shows generation {known['generation']}")
+
+
+def judge_dump(directory):
+    with open(os.path.join(directory, "meta.json"), encoding="utf-8") as file:
+        meta = json.load(file)
+    if meta["given_up"] or meta["acknowledged"] < ACKNOWLEDGED_MIN:
+        return "void"
+    meta["simulated"] = True
+    with open(os.path.join(directory, "entries.bin"), "rb") as file:
+        raw = entries_of.split(file.read())
+    decoded = entries_of.decode(raw)
+    judge_tree(raw, decoded, meta)
+    judge = Judge(meta)
+    for index, e in enumerate(decoded):
+        judge.see(index, e)
+    judge_history(os.path.join(directory, "history.jsonl"), judge, len(raw))
+    judge_sinks(os.path.join(directory, "sinks.json"), judge, meta)
+    return None
+
+
+def judge_log(path):
+    judge = Judge({})
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            one = json.loads(line)
+            at = datetime.datetime.fromisoformat(one["recorded_at"].replace("Z", "+00:00"))
+            kind = one["kind"][0].lower() + one["kind"][1:]
+            event = {re.sub(r"_(\w)", lambda m: m.group(1).upper(), key): value for key, value in one["event"].items()
+                     if value is not None}
+            judge.see(one["index"], {"recordedAt": int(at.timestamp() * 1_000_000), "epoch": one["epoch"], "kind": kind,
+                                     "event": event})
+    print(f"{judge.index + 1} entries, {len(judge.slots)} partitions, {len(judge.runs)} runs: every rule holds")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("directories", nargs="*")
+    parser.add_argument("--log")
+    parser.add_argument("--quiet", action="store_true")
+    options = parser.parse_args()
+    if options.log:
+        try:
+            judge_log(options.log)
+        except Broken as broken:
+            sys.exit(str(broken))
+        return
+    bad = void = 0
+    for directory in options.directories:
+        try:
+            if judge_dump(directory) == "void":
+                void += 1
+        except Broken as broken:
+            bad += 1
+            print(f"{os.path.basename(directory)}: {broken}")
+        except (KeyError, IndexError, ValueError) as error:
+            bad += 1
+            print(f"{os.path.basename(directory)}: the dump does not read: {error!r}")
+    print(f"oracle: {len(options.directories)} judged, {void} void, {bad} broken")
+    sys.exit(1 if bad else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+// Worlds with one fault and much of it, and what must not come of that. The seeds of
+// `tools/dev sim` mix them; what those found is kept here.
+#include "tests/simulation/simulation.h"
+
+#include <gtest/gtest.h>
+
+#include "ledger/codec/event_codec.h"
+#include "tests/simulation/trial.h"
+
+namespace daybook::sim {
+namespace {
+
+Options calm(std::uint64_t seed) {
+  Options o = options_of(seed, Tier::memory);
+  o.per_million = {};
+  o.partitions = 3;
+  o.rounds = 3;
+  return o;
+}
+
+Options with(Options o, Fault fault, std::uint32_t per_million) {
+  o.per_million[static_cast<std::size_t>(fault)] = per_million;
+  return o;
+}
+
+class World_ {
+ public:
+  explicit World_(const Options& options) : simulation_(options, figures_) {
+    try {
+      simulation_.run();
+    } catch (const Broken& broken) {
+      ADD_FAILURE() << describe(options) << "\n" << broken.what;
+    }
+  }
+  Figures& figures() { return figures_; }
+  Timestamp time() const { return simulation_.world.time; }
+  std::vector<Event> events() {
+    std::vector<Event> out;
+    for (const std::string& bytes : simulation_.entries()) {
+      // Aligned, as the ledger hands them out.
+      std::vector<std::uint64_t> words((bytes.size() + 7) / 8);
+      std::memcpy(words.data(), bytes.data(), bytes.size());
+      const auto entry = decode(std::as_bytes(std::span(words)).first(bytes.size()));
+      EXPECT_TRUE(entry) << entry.error().detail;
+      if (entry) out.push_back(entry->event);
+    }
+    return out;
+  }
+
+ private:
+  Figures figures_ = empty_figures();
+  Simulation simulation_;
+};
+
+constexpr std::uint64_t seeds = 20;
+
+TEST(Simulation, GoesTheSameWayTwice) {
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed)
+    for (const Tier tier : {Tier::memory, Tier::rocksdb}) {
+      if (tier == Tier::rocksdb && seed % 4 != 0) continue;
+      Figures one = empty_figures(), other = empty_figures();
+      const Options options = options_of(seed, tier);
+      EXPECT_EQ(simulate(options, one).trace, simulate(options, other).trace) << describe(options);
+      EXPECT_EQ(one.points, other.points);
+    }
+}
+
+// A clock that was set back by years held every retry until it had caught up.
+TEST(Simulation, WaitsForNoWallClock) {
+  std::uint64_t jumps = 0;
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    Options options = with(calm(seed), Fault::clock, 500'000);
+    options = with(options, Fault::source, 200'000);
+    World_ world(options);
+    jumps += world.figures().happened["clock"];
+    EXPECT_LT(world.time(), 86'400 * second) << describe(options);
+  }
+  EXPECT_GT(jumps, seeds);
+}
+
+TEST(Simulation, EndsWhateverItsSourcesDo) {
+  std::uint64_t times = 0;
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    World_ world(with(calm(seed), Fault::source, 400'000));
+    times += world.figures().happened["source"];
+  }
+  EXPECT_GT(times, seeds);
+}
+
+// A server that refused the second look, or failed in it, was taken for one that had lost the load.
+TEST(Simulation, TakesNoErrorOfASinkForALoss) {
+  std::uint64_t errors = 0;
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    Options options = with(calm(seed), Fault::server_error, 150'000);
+    options.target = Target::server;
+    World_ world(options);
+    errors += world.figures().happened["server-error"];
+    for (const Event& event : world.events())
+      EXPECT_FALSE(std::holds_alternative<LoadLost>(event)) << describe(options);
+  }
+  EXPECT_GT(errors, seeds);
+}
+
+}  // namespace
+}  // namespace daybook::sim
