@@ -203,6 +203,18 @@ class Story:
         project.do("run", FILE, "--partition", DAY, exits=8)
         self.assertEqual(sink.rows(DAY), sorted(wanted))
 
+    def test_a_run_between_two_signatures_keeps_the_first(self):
+        project, sink = self.made(load=2)
+        ana, bo = self.enrol(project, "ana"), self.enrol(project, "bo")
+        project.do("run", FILE, "--partition", DAY, exits=8)
+        approval = project.items("approvals", "list")[0]["approval"]
+        project.do("approvals", "approve", approval, "--key", ana, "--as", "ana")
+        self.assertIn("since run 0", project.do("run", FILE, "--partition", DAY, exits=8).out)
+        project.do("approvals", "approve", approval, "--key", bo, "--as", "bo")
+        project.do("run", FILE, "--partition", DAY)
+        wanted = [line.decode() for line in project.read(f"feed/{DAY}/orders.csv").splitlines()[1:]]
+        self.assertEqual(sink.rows(DAY), sorted(wanted))
+
     def test_the_text_that_is_signed_names_book_partition_and_numbers(self):
         project, _, first, second = self.loaded_twice()
         self.enrol(project, "ana")
