@@ -74,7 +74,7 @@ TEST(KeyChain, LeadsBackToThoseBeforeIt) {
 TEST(KeyChain, LeadsNowhereWithOneChangedByte) {
   const Rotated book;
   for (std::size_t i = 0; i < book.chain.size(); ++i)
-    for (const char flip : {1, 32}) {
+    for (const char flip : {'\x01', '\x20'}) {
       std::string changed = book.chain;
       changed[i] ^= flip;
       const auto found = follow_keys(keys({1}), changed);
