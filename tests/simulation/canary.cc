@@ -20,7 +20,7 @@ const std::vector<CanaryName>& canaries() {
       {fence_without_boot, "fence-without-boot", "the fence forgets which boot it is of"},
       {forget_marker, "forget-marker", "a load leaves no marker"},
       {marker_apart, "marker-apart", "marker and rows are two transactions"},
-      {ignore_lost_answer, "ignore-lost-answer", "no answer is taken for a failure"},
+      {ignore_lost_answer, "ignore-lost-answer", "no answer is taken for a commit"},
       {guess_absence, "guess-absence", "whether a load is there is guessed"},
       {half_the_rows, "half-the-rows", "half of the rows arrive and nobody counts"},
       {wrong_rows_removed, "wrong-rows-removed", "a correction takes all rows along"},

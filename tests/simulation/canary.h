@@ -20,7 +20,7 @@ enum class Canary : std::uint8_t {
   drop_fence,          // lower fences are let in
   forget_marker,       // a load leaves no marker
   marker_apart,        // marker and rows in two transactions
-  ignore_lost_answer,  // no answer is taken for a failure
+  ignore_lost_answer,  // no answer is taken for a commit
   guess_absence,       // whether a load is there is not asked, but guessed
   fence_without_boot,  // the fence counts entries only: reused after a takeover
   half_the_rows,       // fewer rows arrive than were staged, and nobody counts

@@ -84,6 +84,7 @@ class Judge:
         self.paused = set()
         self.uuids, self.keys, self.salts, self.load_ids = set(), {}, {}, {}
         self.records = {}      # (batch, record) -> decision
+        self.circuit_due = None
         self.index = 0
 
     def demand(self, condition, rule, text):
@@ -101,6 +102,9 @@ class Judge:
             self.demand(number(event.get("epoch")) == self.epoch + 1, "I6", "epochs rise by one")
             self.epoch += 1
         self.demand(number(e["epoch"]) == self.epoch, "I6", f"epoch {e['epoch']} in boot {self.epoch}")
+        if self.circuit_due is not None:
+            run, self.circuit_due = self.circuit_due, None
+            self.demand(kind == "circuitOpened" or self.runs[run]["circuit"], "I17", "a retry without a delay")
         slot = None
         if "slot" in event and kind not in ("slotOpened", "approvalRequested", "paused", "drained", "resumed"):
             self.demand(number(event["slot"]) < len(self.slots), "I11", f"slot {event['slot']} is not there")
@@ -234,8 +238,7 @@ class Judge:
             self.demand(slot.failures < attempts, "I16", f"{slot.failures} failures of {attempts}, and a retry")
             full = min(60_000, 1000 * 2 ** (slot.failures - 1))
             self.demand(full // 2 <= delay <= full, "I17", f"a delay of {delay} ms after {slot.failures} failures")
-        elif attempts:
-            slot.circuit_only = True
+        elif attempts:  # at once only where the run's circuit keeps it from starting
             self.circuit_due = number(e.get("run"))
         slot.phase, slot.not_before = "retry", self.now + delay * 1000
 

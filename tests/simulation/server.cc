@@ -115,6 +115,12 @@ SinkResult<void> Server::commit(Transaction& transaction) {
   world_.reached("server.commit_sent");
   if (world_.unwinding()) return lost_connection();
   if (!holds(transaction)) return lost_connection();
+  // The fence is of the boot that speaks, and what a slot was fenced with never goes down.
+  if (const Keeper* keeper = world_.current->keeper.get();
+      keeper != nullptr && transaction.slot.fence >> 40U != keeper->state().epoch)
+    throw Broken{"I15: a fence that is not of the boot that takes it"};
+  if (transaction.slot.fence < committed[transaction.key].fence)
+    throw Broken{"I26: the fence of a slot goes down"};
   if (world_.strikes(Fault::lost_answer)) {
     world_.happened(Fault::lost_answer);
     switch (world_.faults.below(3)) {
@@ -129,7 +135,7 @@ SinkResult<void> Server::commit(Transaction& transaction) {
         });
       }
     }
-    if (canary(Canary::ignore_lost_answer)) return lost_connection();
+    if (canary(Canary::ignore_lost_answer)) return {};
     return ambiguous(lost_connection().error());
   }
   apply(transaction);

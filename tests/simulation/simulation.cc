@@ -20,6 +20,7 @@ namespace {
 Simulation* running_simulation = nullptr;
 
 const BookPaths paths{book_place};
+const Actor ana{.principal = "ana", .kind = ActorKind::human, .on_behalf_of = {}};
 
 std::string definition_text(const Options& o, std::uint64_t version) {
   return fmt::format(R"yaml(pipeline: items
@@ -123,7 +124,6 @@ void Simulation::make_book() {
   Process& process = world.start_process(*main_);
   const bool calm = std::exchange(world.faults_off, true);
   world.current = &process;
-  const Actor ana{.principal = "ana", .kind = ActorKind::human, .on_behalf_of = {}};
   const auto made = Keeper::create(paths, {.origin = "", .anchor = "", .checkpoint_every = 50},
                                    process, process, process, ana);
   world.current = nullptr;
@@ -201,10 +201,26 @@ void Simulation::take_over(Process& process) {
   });
 }
 
+// Canaries: somebody cancels just while a load is on its way.
+void Simulation::cancel_intended(Process& process) {
+  const State& state = process.keeper->state();
+  const auto on_its_way = [](const Slot& s) { return s.phase == SlotPhase::load_intended; };
+  if (state.open_runs.empty() || !std::ranges::any_of(state.slots, on_its_way)) return;
+  if (!world.operators.one_in(10)) return;
+  world.current = &process;
+  try {
+    (void)process.keeper->ask_now(ana, CancelRun{*state.open_runs.begin(), "not wanted"});
+  } catch (const Ended&) {
+    if (process.end == End::none) process.end = End::killed;
+  }
+  world.current = nullptr;
+}
+
 // What comes from outside at any moment.
 void Simulation::strike(Process& process) {
   if (process.machine.disk.off() && process.end == End::none) world.end(process, End::power);
   if (world.faults_off || process.frozen_until > world.time) return;
+  if (canary(Canary::cancel_late) && process.keeper) cancel_intended(process);
   if (world.faults.below(40) != 0) return;
   if (world.strikes(Fault::clock)) {
     world.happened(Fault::clock);
@@ -233,12 +249,6 @@ bool Simulation::drive(Process& process, asio::awaitable<void> work) {
 
 // --- what clients do
 // ------------------------------------------------------------------------------
-
-namespace {
-
-const Actor ana{.principal = "ana", .kind = ActorKind::human, .on_behalf_of = {}};
-
-}  // namespace
 
 void Simulation::run_pipeline(RunKind kind, const std::string& key,
                               std::vector<std::string> partitions) {
@@ -304,7 +314,7 @@ void Simulation::run_pipeline(RunKind kind, const std::string& key,
     if (!report.interrupted && !report.paused) known = report.run;
     check_replay(process);
     const bool open = report.interrupted || report.paused;
-    if (open) world.sometimes(report.paused ? "a run was paused" : "a run was interrupted");
+    if (report.interrupted) world.sometimes("a run was interrupted");
     if (!open && world.operators.one_in(8)) {
       // Asked again, by another process, it is the same run.
       leave_now(process);

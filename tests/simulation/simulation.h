@@ -47,6 +47,7 @@ class Simulation {
   void leave_now(Process& process);
   bool drive(Process& process, boost::asio::awaitable<void> work);
   void strike(Process& process);
+  void cancel_intended(Process& process);
   void take_over(Process& process);
   void process_over(Process& process, bool gone);
 

@@ -179,6 +179,8 @@ Options options_with(Canary which, const Options& drawn) {
     case marker_apart:
     case guess_absence:
       o.target = Target::server;
+      o.append = which == guess_absence;
+      at_least(Fault::source, 100'000);
       at_least(Fault::kill, 10'000);
       at_least(Fault::lost_answer, 100'000);
       break;
@@ -192,8 +194,12 @@ Options options_with(Canary which, const Options& drawn) {
       o.off(Fault::lost_tail);
       o.off(Fault::takeover);
       break;
-    case half_the_rows:
-    case wrong_rows_removed: o.target = Target::server; break;
+    case half_the_rows: o.target = Target::server; break;
+    case wrong_rows_removed:  // where more than one generation stands
+      o.target = Target::server;
+      o.append = true;
+      o.rounds = std::max(o.rounds, 5U);
+      break;
     case unsynced_files:
       o.target = Target::directory;
       at_least(Fault::power, 10'000);
