@@ -102,7 +102,7 @@ def run(name, quick):
 
 def derived(name, rows):
     """Figures that are made of a program's measurements."""
-    if name == "project" and rows:
+    if name == "project":
         return of_project(rows)
     figures = {}
     if name == "dataplane":
@@ -120,22 +120,26 @@ def derived(name, rows):
 
 
 def of_project(rows):
-    """Figures of tools/bench/project.py."""
+    """Figures of tools/bench/project.py, as far as it went."""
     def all_of(what, field, **where):
         return [r[field] for r in rows if r["what"] == what and all(r[k] == v for k, v in where.items())]
 
-    def each(count):
-        return statistics.median(all_of("partitions run", "cpu_s", partitions=count)) / count
+    found = {}
+    if made := all_of("proof made", "cpu_s"):
+        found["proof.made"] = statistics.median(a / b for a, b in zip(made, all_of("proof re-execution", "cpu_s")))
+        found["proof.bytes"] = max(all_of("proof made", "bytes"))
+        found["proof.archive"] = max(all_of("proof made", "archive_bytes"))
+    if checked := all_of("proof checked", "cpu_s"):
+        found["proof.checked"] = statistics.median(checked)
     sizes = sorted(set(all_of("memory", "rows")))
-    peaks = [max(all_of("memory", "peak_mib", rows=size)) for size in sizes]
+    if len(sizes) > 1:
+        peaks = [max(all_of("memory", "peak_mib", rows=size)) for size in sizes]
+        found["memory.limit"] = peaks[-1] / all_of("memory", "limit_mib")[0]
+        found["memory.growth"] = peaks[-1] / peaks[0]
     counts = sorted(set(all_of("partitions run", "partitions")))
-    found = {
-        "proof.made": statistics.median(a / b for a, b in zip(all_of("proof made", "cpu_s"),
-                                                              all_of("proof re-execution", "cpu_s"))),
-        "proof.bytes": max(all_of("proof made", "bytes")), "proof.archive": max(all_of("proof made", "archive_bytes")),
-        "proof.checked": statistics.median(all_of("proof checked", "cpu_s")),
-        "memory.limit": peaks[-1] / all_of("memory", "limit_mib")[0], "memory.growth": peaks[-1] / peaks[0],
-        "partitions.growth": each(counts[-1]) / each(counts[-2])}
+    if len(counts) > 1:
+        each = [statistics.median(all_of("partitions run", "cpu_s", partitions=count)) / count for count in counts]
+        found["partitions.growth"] = each[-1] / each[-2]
     return {name: {"value": value} for name, value in found.items()}
 
 
@@ -226,7 +230,7 @@ def growth(results):
             for count in counts:
                 some = [r for r in many if r["what"] == f"partitions {what}" and r["partitions"] == count]
                 cells.append(f"{duration(statistics.median(r['seconds'] for r in some))}, of it "
-                             f"{duration(statistics.median(r['cpu_s'] for r in some))} at work")
+                             f"{duration(statistics.median(r['cpu_s'] for r in some))} at work" if some else "–")
             lines.append(f"| {text} | " + " | ".join(cells) + " |")
     return lines
 
