@@ -7,9 +7,12 @@ _daybook() {
   case $path in
     runs|hold|quarantine|compensate|approvals|principals|erase|legal-hold|ledger) (( COMP_CWORD > 2 )) && path="$path ${COMP_WORDS[2]}" ;;
   esac
+  case $path in
+    'ledger key'|'ledger witness') (( COMP_CWORD > 3 )) && [[ ${COMP_WORDS[3]} != -* ]] && path="$path ${COMP_WORDS[3]}" ;;
+  esac
   (( COMP_CWORD == 1 )) && path=
   case $prev in
-    --anchor|--book|--definition|--file|--key|--keys-file|--signature|--subjects|--to|--with|--with-contract) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --anchor|--book|--ca|--definition|--file|--key|--keys-file|--request|--response|--signature|--subjects|--to|--with|--with-contract) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --color) COMPREPLY=($(compgen -W 'auto always never' -- "$cur")); return ;;
     --error-format) COMPREPLY=($(compgen -W 'text json' -- "$cur")); return ;;
     --every) COMPREPLY=($(compgen -W 'day month' -- "$cur")); return ;;
@@ -21,7 +24,7 @@ _daybook() {
     -o) COMPREPLY=($(compgen -W 'text wide json jsonl csv' -- "$cur")); return ;;
   esac
   case $path in
-    '') words='quickstart init check plan run rerun runs pause resume cancel reconcile hold quarantine compensate approvals principals erase legal-hold diff bisect replay lineage impact ledger trace prove state log explain sql evidence verify doctor completion help version' ;;
+    '') words='quickstart init check plan run rerun runs pause resume cancel reconcile hold quarantine compensate approvals principals erase legal-hold diff bisect replay lineage impact ledger serve-tiles trace prove state log explain sql evidence verify doctor completion help version' ;;
     'runs') words='list show' ;;
     'hold') words='list load discard' ;;
     'quarantine') words='list groups show amend release discard export import partitions release-partition' ;;
@@ -30,7 +33,8 @@ _daybook() {
     'principals') words='add revoke list' ;;
     'erase') words='plan propose list show start withdraw' ;;
     'legal-hold') words='add list release' ;;
-    'ledger') words='export prove prove-completeness prove-conservation key' ;;
+    'ledger') words='export prove prove-completeness prove-conservation key new-origin witness timestamp' ;;
+    'ledger witness') words='add remove list collect' ;;
     'quickstart') words='--rows --no-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
     'init') words='--anchor --book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
     'check') words='--strict --book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
@@ -88,7 +92,15 @@ _daybook() {
     'ledger prove') words='--book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
     'ledger prove-completeness') words='--from --to --every --sink --book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
     'ledger prove-conservation') words='--pipeline --generation --book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
-    'ledger key') words='--book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'ledger key') words='rotate --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'ledger key rotate') words='--reason --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'ledger new-origin') words='--reason --origin --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'ledger witness add') words='--dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'ledger witness remove') words='--reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'ledger witness list') words='--as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'ledger witness collect') words='--book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'ledger timestamp') words='--tsa --request --response --ca --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'serve-tiles') words='--listen --for --book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
     'trace') words='--partition --generation --history --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'prove') words='--partition --generation --to --without-source --keys-file --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'state') words='--pipeline --phase --gaps --summary --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;

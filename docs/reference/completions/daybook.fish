@@ -24,6 +24,7 @@ complete -c daybook -n __fish_use_subcommand -a replay -d 'do a run again in a s
 complete -c daybook -n __fish_use_subcommand -a lineage -d 'where a column comes from'
 complete -c daybook -n __fish_use_subcommand -a impact -d 'what a column, a file or a run reaches'
 complete -c daybook -n __fish_use_subcommand -a ledger -d 'the book for those who check it elsewhere'
+complete -c daybook -n __fish_use_subcommand -a serve-tiles -d 'serve the book to verifiers over HTTP, on this machine'
 complete -c daybook -n __fish_use_subcommand -a trace -d 'tell the story of one row'
 complete -c daybook -n __fish_use_subcommand -a prove -d 'write a proof of one row that others check offline'
 complete -c daybook -n __fish_use_subcommand -a state -d 'where every partition stands'
@@ -79,6 +80,14 @@ complete -c daybook -n '__fish_seen_subcommand_from ledger' -a prove -d 'write o
 complete -c daybook -n '__fish_seen_subcommand_from ledger' -a prove-completeness -d 'prove that no partition of a range is missing'
 complete -c daybook -n '__fish_seen_subcommand_from ledger' -a prove-conservation -d 'prove that no row of a partition was lost'
 complete -c daybook -n '__fish_seen_subcommand_from ledger' -a key -d 'print the key that verifies the book'\''s signatures'
+complete -c daybook -n '__fish_seen_subcommand_from ledger' -a new-origin -d 'go on under another name after the newer book was lost'
+complete -c daybook -n '__fish_seen_subcommand_from ledger' -a witness -d 'have somebody cosign each checkpoint'
+complete -c daybook -n '__fish_seen_subcommand_from ledger' -a timestamp -d 'have an authority say when the latest checkpoint was there'
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from key' -a rotate -d 'replace the key that signs the book'
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from witness' -a add -d 'have somebody cosign each checkpoint'
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from witness' -a remove -d 'ask a witness no more'
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from witness' -a list -d 'who cosigns, and up to where'
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from witness' -a collect -d 'sign what is there, and have it cosigned now'
 complete -c daybook -l book -d 'the book: its .daybook folder, or the project that holds it' -r -F
 complete -c daybook -l output -s o -d 'form of the result: text, wide (text, never cut), json, jsonl or csv' -x -a 'text wide json jsonl csv'
 complete -c daybook -l fields -d 'only these fields of each item' -x
@@ -272,6 +281,20 @@ complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subc
 complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove-conservation' -F
 complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove-conservation' -l pipeline -d 'of this pipeline' -x
 complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove-conservation' -l generation -d 'this one (default: what stands, else the last)' -x
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from key; and __fish_seen_subcommand_from rotate' -l reason -d 'why, for the book' -x
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from new-origin' -l reason -d 'why, for the book' -x
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from new-origin' -l origin -d 'the new one (default: the book'\''s name and a number)' -x
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from witness; and __fish_seen_subcommand_from add' -l dry-run -d 'only say what would be recorded'
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from witness; and __fish_seen_subcommand_from remove' -l reason -d 'why, for the book' -x
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from witness; and __fish_seen_subcommand_from remove' -l dry-run -d 'only say what would be recorded'
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from witness; and __fish_seen_subcommand_from list' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from timestamp' -l tsa -d 'the authority, asked now' -x
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from timestamp' -l request -d 'write the request (.tsq) to be sent by hand' -r -F
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from timestamp' -l response -d 'what came back (.tsr) for the last --request' -r -F
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from timestamp' -l ca -d 'the authority'\''s root certificate, PEM' -r -F
+complete -c daybook -n '__fish_seen_subcommand_from serve-tiles' -F
+complete -c daybook -n '__fish_seen_subcommand_from serve-tiles' -l listen -d 'a loopback address and a port (default: 127.0.0.1 and a free port)' -x
+complete -c daybook -n '__fish_seen_subcommand_from serve-tiles' -l for -d 'end after so long' -x
 complete -c daybook -n '__fish_seen_subcommand_from trace' -l partition -d 'look in this partition alone; otherwise newest first until it is found' -x
 complete -c daybook -n '__fish_seen_subcommand_from trace' -l generation -d 'as this generation had it (default: the current one)' -x
 complete -c daybook -n '__fish_seen_subcommand_from trace' -l history -d 'every earlier generation of the partition, too'
