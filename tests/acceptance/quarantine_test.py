@@ -196,6 +196,10 @@ class QuarantineTest(Acceptance):
         self.assertEqual(names[0], {(small.DAYS[0], "0:0"), (small.DAYS[2], "2.1:0")})
         self.assertEqual(names[0], names[1])
         self.assertEqual(names[0], names[2])
+        for partition, record in names[0]:
+            told = project.do("trace", "orders", record).out
+            self.assertIn(f"{record} of orders, partition {partition}\n", told)
+            self.assertIn(f"record {record}, held", told)
 
     def test_a_partition_of_which_nothing_is_good_is_held_for_a_decision(self):
         lines = [f"{n};semicolon;{n}" for n in range(10)]

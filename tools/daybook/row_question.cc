@@ -7,6 +7,7 @@
 
 #include "runner/attempt.h"
 #include "runner/definitions.h"
+#include "statemachine/batch_name.h"
 
 namespace daybook {
 
@@ -106,10 +107,9 @@ std::expected<RowQuestion, Problem> row_question(const BookView& book, const Row
                           : parse_number(std::string_view(said).substr(colon + 1));
   if (number && said.find('=') == std::string::npos) {
     const std::string before = said.substr(0, colon);
-    if (const auto batch = parse_number(before)) {  // a quarantined record
-      const BatchState* state = *batch < book.state.batches.size()
-                                    ? book.state.find(BatchId{static_cast<std::uint32_t>(*batch)})
-                                    : nullptr;
+    if (before.find_first_not_of("0123456789.") == std::string::npos) {  // a quarantined record
+      const auto batch = batch_named(book.state, before);
+      const BatchState* state = batch ? book.state.find(*batch) : nullptr;
       if (state == nullptr || *number >= state->records)
         return not_found("daybook quarantine list shows them", "there is no quarantined record {}",
                          printable(said));
