@@ -126,6 +126,13 @@ Result<std::unique_ptr<Keeper>> Keeper::open(const BookPaths& paths, Executor& e
   if (!config) return std::unexpected(config.error());
   std::unique_ptr<Keeper> keeper(new Keeper(paths, executor, clock, entropy));
   keeper->config_ = *config;
+  // A key that can not sign would be noticed at the first checkpoint, after the book was written
+  // to: it is looked at before the database is opened for writing. One that is gone is not refused,
+  // because another origin is the way on (change_log_origin).
+  const bool have_key = book_files().exists(paths.log_key().string());
+  if (have_key)
+    if (const auto key = load_signing_key(book_files(), paths.log_key().string()); !key)
+      return std::unexpected(key.error());
   auto ledger = open_book_ledger(paths, *config);
   if (!ledger) return std::unexpected(ledger.error());
   keeper->ledger_ = std::move(*ledger);
@@ -138,6 +145,9 @@ Result<std::unique_ptr<Keeper>> Keeper::open(const BookPaths& paths, Executor& e
   keeper->state_ = std::move(*state);
   if (const auto settled = settle_log_keys(paths, keeper->state_); !settled)
     return std::unexpected(settled.error());
+  if (have_key)
+    if (const auto key = signing_key(paths, keeper->state_); !key)
+      return std::unexpected(key.error());
 
   // What earlier processes staged and did not load is staged anew.
   clear_staging(paths);

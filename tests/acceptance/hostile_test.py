@@ -400,6 +400,22 @@ class LedgerTest(HostileTest):
         self.assertGreater(project.size(), size)
         self.bounded(project, "verify", exits=0)
 
+    def test_a_signing_key_that_can_not_sign_is_refused_before_anything_is_written(self):
+        for what, harm in {"zeroed": lambda text: bytes(len(text)), "cut": lambda text: text[:-9],
+                           "of another book": lambda _: self.small_key()}.items():
+            with self.subTest(what):
+                project = self.copy()
+                size = project.size()
+                project.write(".daybook/keys/log.key", harm(project.read(".daybook/keys/log.key")))
+                os.chmod(project.at(".daybook/keys/log.key"), 0o600)
+                done = project.ask("run", FILE)
+                self.assertIn(done.code, (3, 9), done)
+                self.assertIn("log.key", done.err)
+                self.assertEqual(project.size(), size)
+
+    def small_key(self):
+        return self.project().init().read(".daybook/keys/log.key")
+
     def test_a_database_that_lost_a_file_is_refused(self):
         names = [name for name in os.listdir(os.path.join(self.whole.book, "book"))
                  if re.match(r"CURRENT|MANIFEST|.*\.(log|sst)$", name)]
