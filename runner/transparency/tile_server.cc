@@ -182,7 +182,11 @@ std::optional<TilePath> parse_path(const std::string& path) {
 class Server final : public TileServer {
  public:
   Server(TileSource source, const TileServerBounds& bounds)
-      : source_(std::move(source)), bounds_(bounds), loop_(1), acceptor_(loop_) {}
+      : source_(std::move(source)),
+        bounds_(bounds),
+        loop_(1),
+        acceptor_(loop_),
+        signals_(loop_, SIGINT, SIGTERM) {}
 
   Result<void> open(const tcp::endpoint& endpoint) {
     boost::system::error_code error;
@@ -200,8 +204,7 @@ class Server final : public TileServer {
   std::uint16_t port() const override { return port_; }
 
   TileServerReport serve(std::chrono::seconds time) override {
-    asio::signal_set signals(loop_, SIGINT, SIGTERM);
-    signals.async_wait([&](const boost::system::error_code& error, int number) {
+    signals_.async_wait([&](const boost::system::error_code& error, int number) {
       if (error) return;
       report_.signal = number;
       loop_.stop();
@@ -356,6 +359,7 @@ class Server final : public TileServer {
   std::uint16_t port_ = 0;
   asio::io_context loop_;  // last: what still waits in it names all of the above
   tcp::acceptor acceptor_;
+  asio::signal_set signals_;  // from the start: whoever reads where it listens may end it at once
 };
 
 }  // namespace

@@ -108,10 +108,11 @@ class Evidence(Acceptance):
 
     def test_it_follows_approvals_that_were_given_in_an_earlier_run(self):
         entries = [json.loads(line) for line in self.files["entries.jsonl"].decode().splitlines()]
-        loaded = {entry["slot"] for entry in entries if entry["kind"] == "LoadIntended"}
-        asked = {entry["approval"]: entry["slot"] for entry in entries
-                 if entry["kind"] == "ApprovalRequested" and entry["subject"] == "load"}
-        given = {asked.get(entry["approval"]) for entry in entries if entry["kind"] == "ApprovalGiven"}
+        events = {kind: [entry["event"] for entry in entries if entry["kind"] == kind]
+                  for kind in ("LoadIntended", "ApprovalRequested", "ApprovalGiven")}
+        loaded = {event["slot"] for event in events["LoadIntended"]}
+        asked = {event["approval"]: event["slot"] for event in events["ApprovalRequested"] if event["subject"] == "load"}
+        given = {asked.get(event["approval"]) for event in events["ApprovalGiven"]}
         self.assertTrue(loaded)
         self.assertLessEqual(loaded, given)
 

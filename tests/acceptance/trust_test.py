@@ -69,7 +69,7 @@ class Witnesses(Trust):
         small.write_day(project, "2026-01-04", ["41,more,1", "42,too much,5000"])
         self.assertIn(project.ask("run", FILE).code, (0, 1, 7))
         [one] = project.items("ledger", "witness", "list")
-        self.assertEqual(one["cosigned"], [entry["size"] for entry in project.entries("CheckpointSigned")][-1])
+        self.assertEqual(one["cosigned"], project.entries("CheckpointSigned")[-1]["event"]["size"])
         project.do("ledger", "export", "audit")
         self.assertEqual(self.verify(project.at("audit"), "--policy", policy)["signed_by"][1:], [witness.name])
         project.do("evidence", "--run", "last", "evidence.zip")
@@ -249,11 +249,11 @@ class Origins(Trust):
 
         said = project.json("ledger", "new-origin", "--reason", "disk and replica lost", "--yes")
         self.assertEqual(said["witnesses"][0]["says"], "unknown log")
-        [entry] = project.entries("LogOriginChanged")
+        [entry] = [entry["event"] for entry in project.entries("LogOriginChanged")]
         self.assertEqual(entry["reason"], "disk and replica lost")
         self.assertEqual(entry["seen"], seen)
-        self.assertEqual(entry["oldOrigin"], self.read(old).split("+")[0])
-        self.assertEqual(said["origin"], entry["oldOrigin"] + "-2")
+        self.assertEqual(entry["old_origin"], self.read(old).split("+")[0])
+        self.assertEqual(said["origin"], entry["old_origin"] + "-2")
         witness.knows(self.vkey(project))
         project.do("ledger", "witness", "collect")
         project.do("verify")
@@ -385,6 +385,9 @@ class Authority:
 
 class TimeStamps(Trust):
     def stamped(self, project, authority):
+        for name in "cp.tsq", "cp.tsr":
+            if os.path.exists(project.at(name)):
+                os.remove(project.at(name))
         project.do("ledger", "timestamp", "--request", "cp.tsq")
         authority.reply(project.at("cp.tsq"), project.at("cp.tsr"))
         return project.json("ledger", "timestamp", "--response", "cp.tsr", "--ca", authority.root)

@@ -13,7 +13,9 @@ constexpr std::size_t tile_bytes_max = std::size_t{256} * (2 + entry_bytes_max);
 
 std::expected<TileSource, Problem> from_directory(const std::string& path) {
   auto opened = ExportDirectory::open(path);
-  if (!opened) return std::unexpected(problem_of(opened.error()));
+  if (!opened)
+    return not_found("a folder that daybook ledger export made", "{}",
+                     printable(opened.error().detail));
   if (const auto note = opened->read("checkpoint", tile_bytes_max); !note)
     return std::unexpected(
         Problem{.exit = Exit::not_found,
