@@ -268,7 +268,9 @@ class Driver final : public SinkDriver {
     world_.reached("server.tombstone");
     if (plan.action != CompensationAction::flag)
       std::erase(t.slot.visible, plan.generation_load_id);
-    if (canary(Canary::wrong_rows_removed)) t.slot.visible.clear();
+    if (canary(Canary::wrong_rows_removed))
+      for (auto& [key, other] : server_.committed)
+        if (key != t.key) other.visible.clear();
     if (plan.restores != 0) {
       std::erase(t.slot.visible, plan.restores_load_id);
       t.slot.visible.push_back(plan.restores_load_id);

