@@ -183,9 +183,8 @@ class Gather {
       // What lets it load may have been asked and answered in an earlier run.
       if (const auto* intended = std::get_if<LoadIntended>(&entry.event))
         if (const auto asked = index_.asked.find(intended->slot); asked != index_.asked.end()) {
-          const ApprovalState* approval = book_.state.find(asked->second);
-          if (approval != nullptr && !approval->voided)
-            leave_.insert(index_.given[asked->second].begin(), index_.given[asked->second].end());
+          const auto& given = index_.given[asked->second];
+          leave_.insert(given.begin(), given.end());
         }
       keep(index, bytes, std::move(entry));
       return chosen_.size() <= entries_max;
