@@ -154,6 +154,8 @@ OUTSIDE = [
     "settles; a book has one writer;",
     "a PostgreSQL standby that is promoted without the last commits: `reconcile` finds it afterwards, nothing "
     "prevents it but a synchronous standby;",
+    "open: a compensation that was started, of a load that such a standby lost, fails at each start and can not be "
+    "withdrawn; its partition waits;",
     "exactly once for anything but the sinks above: a mail can not be taken back;",
     "not shown by a campaign: failed allocations (the process ends, as by `kill -9`), disks that hang for minutes, file "
     "systems without a true fsync.",
