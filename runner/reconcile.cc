@@ -37,9 +37,16 @@ void compare(const State& state, const std::string& sink, const std::vector<Sink
     for (const GenerationState& g : slot.generations) {
       known[g.load_id] = true;
       const bool stands = g.standing == Standing::committed || g.standing == Standing::verified;
-      if (!stands) continue;
-      ++report.checked;
       const auto marker = by_load.find(g.load_id);
+      if (!stands) {
+        // A sink that went back behind a compensation shows again what was taken back.
+        if (g.standing == Standing::compensated && marker != by_load.end() &&
+            marker->second->current && !marker->second->tombstone)
+          add(Kind::stale, slot, g.number, g.load_id,
+              "the book took this generation back, and the sink shows it");
+        continue;
+      }
+      ++report.checked;
       if (marker == by_load.end()) {
         add(Kind::lost, slot, g.number, g.load_id, "the sink has no marker of this load");
         continue;

@@ -16,7 +16,8 @@ struct ReconcileFinding {
     unknown,  // a marker the book never intended: the book was rolled back, or another book writes
               // here
     damaged,  // marker and data disagree; recorded as lost where a reload replaces it
-    stale,    // the sink shows another generation than the book's current one
+    stale,    // the sink shows another generation than the book's current one, or one that the
+              // book took back
   };
   Kind kind;
   std::string pipeline, sink, partition;

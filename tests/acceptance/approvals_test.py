@@ -3,6 +3,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 
 import small
@@ -81,6 +82,20 @@ class Story:
         self.assertEqual(sink.rows(DAY), first)
         project.do("verify")
         self.assertEqual(project.json("reconcile", FILE, "--deep")["findings"], [])
+
+    def test_a_sink_that_went_back_behind_a_compensation_is_named(self):
+        project = small.make(self.project(), mode="append")
+        project.do("run", FILE)
+        before = project.at("before")
+        shutil.copytree(project.at("lake"), before)
+        number = self.propose(project, exits=0)["compensation"]
+        project.do("compensate", "start", number, "--yes")
+        self.assertEqual(project.json("reconcile", FILE, "--deep")["findings"], [])
+        shutil.rmtree(project.at("lake"))
+        shutil.copytree(before, project.at("lake"))
+        found = project.json("reconcile", FILE, "--deep", exits=9)["findings"]
+        self.assertEqual([(one["kind"], one["partition"]) for one in found], [("stale", DAY)])
+        self.assertIn("took this generation back", found[0]["detail"])
 
     def test_a_signature_made_elsewhere_counts_as_one_made_here(self):
         project, sink, first, _ = self.loaded_twice()

@@ -54,6 +54,7 @@ void Server::crash() {
   down_until_ = world_.time + static_cast<Timestamp>(world_.faults.below(20)) * second;
   if (before_.empty() || !world_.strikes(Fault::lost_tail)) return;
   world_.happened(Fault::lost_tail);
+  went_back = true;
   const std::size_t back = 1 + world_.faults.below(before_.size());
   std::set<Digest> had;
   for (const auto& [key, slot] : committed)

@@ -41,6 +41,7 @@ class Server {
   explicit Server(World& world) : world_(world) {}
 
   std::map<ServerKey, ServerSlot> committed;
+  bool went_back = false;     // to a standby without the last commits
   std::set<Digest> vanished;  // load ids that a promoted standby does not have
 
   // A client is served here: the server may crash first, and may answer with an error.

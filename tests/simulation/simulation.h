@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -72,6 +73,7 @@ class Simulation {
   std::shared_ptr<const Pipeline> pipeline_;
   std::uint64_t keys_ = 0;
   bool late_writers_ = false;
+  std::set<std::string> stands_again_;  // partitions in which reconcile found what was taken back
   bool given_up_ = false;  // the book was refused after a torn write, as it should be
   std::vector<std::string> history_;
 };

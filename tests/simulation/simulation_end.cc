@@ -108,6 +108,9 @@ void Simulation::reconcile_now() {
     for (const ReconcileFinding& finding : (**answer)->findings) {
       if (finding.kind == ReconcileFinding::Kind::lost && server.vanished.contains(finding.load_id))
         world.sometimes("a load that a promoted standby does not have was found lost");
+      // What stands again because the standby lost its compensation is for people.
+      if (finding.kind == ReconcileFinding::Kind::stale && server.went_back)
+        stands_again_.insert(finding.partition);
     }
   }
   if (!process.ended && !process.late) leave(process);
@@ -230,9 +233,9 @@ void Simulation::check_end(Process& process) {
     std::ranges::sort(expected);
     const auto found = visible(key);
     world.figures.rows_compared += expected.size();
-    const bool contested =
-        foreign.contains(key) || (late_writers_ && world.options.target == Target::directory &&
-                                  slot.phase == SlotPhase::quarantined);
+    const bool contested = foreign.contains(key) || stands_again_.contains(key) ||
+                           (late_writers_ && world.options.target == Target::directory &&
+                            slot.phase == SlotPhase::quarantined);
     if (expected != found && !contested) {
       (found.size() > expected.size() ? world.figures.doubled : world.figures.lost) += 1;
       throw Broken{
