@@ -577,7 +577,7 @@ TEST(Walk, ReachesEveryCommand) {
     for (const auto& [command, count] : walk.accepted()) accepted.insert(command);
     for (const auto& [command, count] : walk.refused()) refused.insert(command);
   }
-  EXPECT_EQ(accepted.size() + 4, std::variant_size_v<Command>) << "besides the four of erasures";
+  EXPECT_EQ(accepted.size() + 8, std::variant_size_v<Command>) << "besides erasures and the log's";
   EXPECT_GT(refused.size(), 80U) << PrintToString(refused);
 }
 
