@@ -204,6 +204,11 @@ SinkResult<Directory> make_directories(const Directory& parent,
       continue;
     }
     if (auto made = operate("mkdir", path); !made) return std::unexpected(made.error());
+    // Time passed: as EEXIST is to mkdir, what another made meanwhile is as good.
+    if (const auto meanwhile = at->entries.find(part.string()); meanwhile != at->entries.end()) {
+      at = meanwhile->second;
+      continue;
+    }
     auto node = lake().make_node(true);
     lake().change({{at, part.string(), node}});
     if (auto synced = operate("fsync", path); !synced) return std::unexpected(synced.error());
@@ -288,10 +293,10 @@ SinkResult<void> bring_file(const Directory& source, const std::string& from,
 
 SinkResult<void> link_file(const Directory& source, const std::string& from,
                            const Directory& target, const std::string& to) {
+  if (auto done = operate("link", target.at(to)); !done) return done;
   const auto node = below(source, from);
   if (!node) return errno_failure(ENOENT, "link", source.at(from));
   if (below(target, to)) return errno_failure(EEXIST, "link", target.at(to));
-  if (auto done = operate("link", target.at(to)); !done) return done;
   lake().change({{lake().pointer(target.fd()), to, node}});
   return {};
 }
@@ -320,10 +325,10 @@ SinkResult<void> remove_directory(const Directory& parent, const std::string& na
 }
 
 SinkResult<void> remove_empty_directory(const Directory& parent, const std::string& name) {
+  if (auto done = operate("rmdir", parent.at(name)); !done) return done;
   const auto node = below(parent, name);
   if (!node) return errno_failure(ENOENT, "rmdir", parent.at(name));
   if (!node->entries.empty()) return errno_failure(ENOTEMPTY, "rmdir", parent.at(name));
-  if (auto done = operate("rmdir", parent.at(name)); !done) return done;
   lake().change({{lake().pointer(parent.fd()), name, nullptr}});
   return {};
 }
