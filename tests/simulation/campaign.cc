@@ -75,9 +75,10 @@ class Campaign {
     if (settings_.verbose) print(describe(options));
     const bool asked = settings_.oracle_every > 0 && seed % settings_.oracle_every == 0;
     std::string dump;
-    if (!settings_.dump.empty())
+    if (!settings_.dump.empty()) {
+      std::filesystem::create_directories(settings_.dump);
       dump = fmt::format("{}/{}-{}", settings_.dump, name_of(tier), seed);
-    else if (asked)
+    } else if (asked)
       dump = fmt::format("{}/{}-{}", scratch_folder(), name_of(tier), seed);
     Outcome outcome = simulate(options, figures_, dump);
     ++figures_.seeds;
