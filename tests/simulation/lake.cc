@@ -376,7 +376,8 @@ SinkResult<FileLock> FileLock::take(const Directory& directory, const std::strin
     if (world.time >= deadline || world.unwinding())
       return sink_failure(ErrorClass::transient, "locked", "another attempt holds the slot's lock",
                           directory.at(name), "sink.lock");
-    world.wait(200'000);
+    world.wait(
+        5'000'000);  // a frozen holder keeps it for hours, and each look is a step of the seed's
   }
 }
 
