@@ -39,11 +39,16 @@ void compare(const State& state, const std::string& sink, const std::vector<Sink
       const bool stands = g.standing == Standing::committed || g.standing == Standing::verified;
       const auto marker = by_load.find(g.load_id);
       if (!stands) {
-        // A sink that went back behind a compensation shows again what was taken back.
-        if (g.standing == Standing::compensated && marker != by_load.end() &&
-            marker->second->current && !marker->second->tombstone)
+        // A sink that went back behind a compensation shows again what was taken back; and a late
+        // writer that held the partition's lock may have brought in what was given up here.
+        const bool there =
+            marker != by_load.end() && marker->second->current && !marker->second->tombstone;
+        if (there && g.standing == Standing::compensated)
           add(Kind::stale, slot, g.number, g.load_id,
               "the book took this generation back, and the sink shows it");
+        if (there && g.standing == Standing::aborted)
+          add(Kind::stale, slot, g.number, g.load_id,
+              "the book says that this load did not come in, and the sink shows it");
         continue;
       }
       ++report.checked;

@@ -17,7 +17,7 @@ struct ReconcileFinding {
               // here
     damaged,  // marker and data disagree; recorded as lost where a reload replaces it
     stale,    // the sink shows another generation than the book's current one, or one that the
-              // book took back
+              // book took back or gave up
   };
   Kind kind;
   std::string pipeline, sink, partition;

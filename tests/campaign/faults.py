@@ -151,7 +151,8 @@ OUTSIDE = [
     "memory errors between parsing and hashing;",
     "two living keepers of two copies of one book: the fence stops the overtaken one wherever its successor has "
     "worked; a partition that the successor has not touched yet is open to it, and is then a conflict that a person "
-    "settles; a book has one writer;",
+    "settles; a writer that was frozen while it held a folder's lock may still bring in what its successor gave up as "
+    "locked: `reconcile` names it; a book has one writer;",
     "a PostgreSQL standby that is promoted without the last commits: `reconcile` finds it afterwards, nothing "
     "prevents it but a synchronous standby;",
     "open: a compensation that was started, of a load that such a standby lost, fails at each start and can not be "

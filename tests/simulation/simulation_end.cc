@@ -108,8 +108,9 @@ void Simulation::reconcile_now() {
     for (const ReconcileFinding& finding : (**answer)->findings) {
       if (finding.kind == ReconcileFinding::Kind::lost && server.vanished.contains(finding.load_id))
         world.sometimes("a load that a promoted standby does not have was found lost");
-      // What stands again because the standby lost its compensation is for people.
-      if (finding.kind == ReconcileFinding::Kind::stale && server.went_back)
+      // What stands again because the standby lost its compensation, or what a late writer that
+      // held the lock brought in, is for people.
+      if (finding.kind == ReconcileFinding::Kind::stale && (server.went_back || late_writers_))
         stands_again_.insert(finding.partition);
     }
   }
