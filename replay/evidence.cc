@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ledger/codec/event_codec.h"
+#include "ledger/lines.h"
 #include "ledger/merkle.h"
 #include "ledger/slice_proof.h"
 #include "ledger/ssh_signature.h"
@@ -39,14 +40,6 @@ std::optional<std::uint64_t> decimal(std::string_view text) {
       (text.size() > 1 && text.front() == '0'))
     return std::nullopt;
   return value;
-}
-
-std::optional<std::string_view> take_line(std::string_view& text) {
-  const std::size_t end = text.find('\n');
-  if (end == std::string_view::npos) return std::nullopt;
-  const std::string_view line = text.substr(0, end);
-  text.remove_prefix(end + 1);
-  return line;
 }
 
 std::optional<Digest> hash_of(std::string_view line) {

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "ledger/codec/event_codec.h"
+#include "ledger/lines.h"
 
 namespace daybook {
 namespace {
@@ -13,14 +14,6 @@ namespace {
 constexpr std::string_view heading = "daybook/log-key/v1";
 constexpr std::size_t text_lines = 6;
 constexpr std::size_t chain_bytes_max = std::size_t{1} << 20;
-
-std::optional<std::string_view> take_line(std::string_view& text) {
-  const std::size_t end = text.find('\n');
-  if (end == std::string_view::npos) return std::nullopt;
-  const std::string_view line = text.substr(0, end);
-  text.remove_prefix(end + 1);
-  return line;
-}
 
 std::unexpected<Error> malformed(std::string_view what) {
   return fail(Error::Code::invalid, "key chain: {}", what);

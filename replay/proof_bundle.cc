@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "ledger/codec/event_codec.h"
+#include "ledger/lines.h"
 #include "ledger/merkle.h"
 #include "replay/row_text.h"
 
@@ -17,14 +18,6 @@ constexpr std::string_view proof_suffix = ".proof", entry_suffix = ".tlog-proof"
 std::unexpected<BundleFault> refuse(std::string path, std::string detail,
                                     EntryIndex entry = no_entry) {
   return std::unexpected(BundleFault{std::move(path), entry, std::move(detail)});
-}
-
-std::optional<std::string_view> take_line(std::string_view& text) {
-  const std::size_t end = text.find('\n');
-  if (end == std::string_view::npos) return std::nullopt;
-  const std::string_view line = text.substr(0, end);
-  text.remove_prefix(end + 1);
-  return line;
 }
 
 // Decimal without leading zeros, below 2^63.

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <optional>
 
+#include "ledger/lines.h"
 #include "ledger/merkle.h"
 
 namespace daybook {
@@ -13,14 +14,6 @@ namespace {
 
 constexpr std::string_view header = "c2sp.org/tlog-proof@v1";
 constexpr std::uint64_t index_max = ~std::uint64_t{0} >> 1;
-
-std::optional<std::string_view> take_line(std::string_view& text) {
-  const std::size_t end = text.find('\n');
-  if (end == std::string_view::npos) return std::nullopt;
-  const std::string_view line = text.substr(0, end);
-  text.remove_prefix(end + 1);
-  return line;
-}
 
 std::optional<std::uint64_t> parse_index(std::string_view line) {
   constexpr std::string_view word = "index ";
