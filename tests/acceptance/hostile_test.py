@@ -92,6 +92,12 @@ class CommandLineTest(HostileTest):
         os.makedirs(os.path.join(inner, ".daybook"))
         other = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
         os.chmod(self.book.home, 0o755), os.chmod(self.book.path, 0o755)
+        try:
+            reached = subprocess.run([BINARY, "version"], capture_output=True, check=False, **other).returncode == 0
+        except PermissionError:
+            reached = False
+        if not reached:
+            self.skipTest("the program lies where only its owner may go")
         os.chmod(os.path.join(inner, ".daybook"), 0o000)
         try:
             for words in (["state"], ["run", self.book.at(FILE)], ["state", "--book", inner]):

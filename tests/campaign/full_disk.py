@@ -84,15 +84,22 @@ class FullDisk(Campaign):
             self.sometimes["room enough"] += 1
         if self.mounted and os.path.exists(self.ballast):
             os.unlink(self.ballast)
-        self.release_what_was_set_aside()
+        if self.release_what_was_set_aside():
+            # A run that was left open ends now, as failed by what had been set aside in it.
+            done = self.project.ask("run", PIPELINE)
+            if done.code not in (0, 1):
+                raise Failed(f"after the release: exit {done.code}\n{done.out}{done.err}")
         self.finish_run()
 
     def release_what_was_set_aside(self):
         """A partition whose attempts were spent on the full disk waits for a person, who sees that there is room."""
+        released = False
         for part, item in self.project.state().items():
             if item["phase"] == "quarantined":
                 self.project.do("quarantine", "release-partition", part, "--reason", "there is room again")
                 self.sometimes["partition set aside when its attempts were spent, and released"] += 1
+                released = True
+        return released
 
 
 if __name__ == "__main__":
