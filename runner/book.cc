@@ -37,10 +37,13 @@ Result<BookConfig> read_config(const BookPaths& paths) {
     return fail(Error::Code::not_found, "{}: {}", paths.config().string(), std::strerror(errno));
   std::stringstream text;
   text << file.rdbuf();
-  const auto json = nlohmann::json::parse(text.str(), nullptr, false);
+  const std::string bytes = text.str();
+  const auto json = nlohmann::json::parse(bytes, nullptr, false);
   BookConfig config;
-  if (!json.is_object() || !json.contains("origin") || !json["origin"].is_string() ||
-      !json.contains("anchor") || !json["anchor"].is_string() || json.value("format", 0) != 1)
+  // To the parser a NUL is the end, whatever comes after it.
+  if (bytes.find('\0') != std::string::npos || !json.is_object() || !json.contains("origin") ||
+      !json["origin"].is_string() || !json.contains("anchor") || !json["anchor"].is_string() ||
+      json.value("format", 0) != 1)
     return fail(Error::Code::corrupt, "{} is not a daybook configuration of format 1",
                 paths.config().string());
   config.origin = json["origin"].get<std::string>();

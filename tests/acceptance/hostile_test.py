@@ -419,6 +419,13 @@ class LedgerTest(HostileTest):
                 self.assertIn("log.key", done.err)
                 self.assertEqual(project.size(), size)
 
+    def test_bytes_after_the_configuration_are_refused(self):
+        for more in (b"\0", b"\n\0\0x", b"}"):
+            with self.subTest(more):
+                project = self.copy()
+                project.write(".daybook/config.json", project.read(".daybook/config.json") + more)
+                self.refused(project)
+
     def small_key(self):
         return self.project().init().read(".daybook/keys/log.key")
 
