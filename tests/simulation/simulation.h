@@ -74,7 +74,7 @@ class Simulation {
   std::uint64_t keys_ = 0;
   bool late_writers_ = false;
   std::set<std::string> stands_again_;  // partitions in which reconcile found what was taken back
-  bool given_up_ = false;  // the book was refused after a torn write, as it should be
+  bool given_up_ = false;               // the book was refused after a torn write, as it should be
   std::vector<std::string> history_;
 };
 
