@@ -20,7 +20,10 @@ class Following {
 
   void take(EntryIndex index, const Event& event) {
     if (const auto* staged = std::get_if<AttemptStaged>(&event)) return take(index, *staged);
-    if (const auto* committed = std::get_if<LoadCommitted>(&event)) take(*committed);
+    if (const auto* listed = std::get_if<LoadFilesListed>(&event))
+      take(listed->load_id, listed->files);
+    if (const auto* committed = std::get_if<LoadCommitted>(&event))
+      take(committed->load_id, committed->files);
   }
 
   Impact impact;
@@ -59,10 +62,10 @@ class Following {
     impact.touched.push_back(std::move(touched));
   }
 
-  void take(const LoadCommitted& committed) {
-    const auto load = by_load_.find(committed.load_id);
+  void take(const Digest& load_id, const std::vector<OutputFile>& files) {
+    const auto load = by_load_.find(load_id);
     if (load == by_load_.end()) return;
-    for (const OutputFile& file : committed.files) {
+    for (const OutputFile& file : files) {
       const auto [there, fresh] = touched_bytes_.emplace(file.digest, load->second + 1);
       if (!fresh) there->second = std::min(there->second, load->second + 1);
     }

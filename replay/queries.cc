@@ -248,6 +248,26 @@ Result<Entry> entry_at(const Ledger& ledger, EntryIndex index) {
   return entry;
 }
 
+Result<std::vector<OutputFile>> loaded_files(const Ledger& ledger, EntryIndex committed) {
+  auto entry = entry_at(ledger, committed);
+  if (!entry) return std::unexpected(entry.error());
+  auto* load = std::get_if<LoadCommitted>(&entry->event);
+  if (load == nullptr) return fail(Error::Code::corrupt, "entry {} is no LoadCommitted", committed);
+  if (load->files_listed == 0) return std::move(load->files);
+  std::vector<OutputFile> files;
+  for (EntryIndex index = committed; files.size() < load->files_listed && index > 0;) {
+    const auto before = entry_at(ledger, --index);
+    if (!before) return std::unexpected(before.error());
+    const auto* listed = std::get_if<LoadFilesListed>(&before->event);
+    if (listed == nullptr || listed->load_id != load->load_id) break;
+    files.insert(files.begin(), listed->files.begin(), listed->files.end());
+  }
+  if (files.size() != load->files_listed)
+    return fail(Error::Code::corrupt, "before entry {} stand {} of {} files of the load", committed,
+                files.size(), load->files_listed);
+  return files;
+}
+
 std::vector<SlotRow> slot_rows(const State& state, const std::string& pipeline) {
   std::vector<SlotRow> rows;
   for (std::uint32_t i = 0; i < state.slots.size(); ++i)

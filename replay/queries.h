@@ -18,6 +18,10 @@ namespace daybook {
 // One entry as a value.
 Result<Entry> entry_at(const Ledger& ledger, EntryIndex index);
 
+// The files of the load whose LoadCommitted is entry `committed`, in their order; none for a sink
+// that keeps no files. `corrupt` where the entry is another, or its list is not before it.
+Result<std::vector<OutputFile>> loaded_files(const Ledger& ledger, EntryIndex committed);
+
 struct SlotRow {
   SlotId slot{};
   std::string pipeline, sink, partition;

@@ -51,6 +51,8 @@ std::string essence_of(const Event& event) {
   } else if (const auto* failed = std::get_if<AttemptFailed>(&event)) {
     add(failed->code);
     add(failed->fingerprint);
+  } else if (const auto* listed = std::get_if<LoadFilesListed>(&event)) {
+    for (const OutputFile& file : listed->files) add(hex(file.digest));
   } else if (const auto* committed = std::get_if<LoadCommitted>(&event)) {
     for (const OutputFile& file : committed->files) add(hex(file.digest));
   } else if (const auto* held = std::get_if<SlotHeld>(&event)) {
@@ -100,10 +102,13 @@ void take(PartitionFacts& facts, EntryIndex index, const Event& event) {
     attempt.failed = *e;
     attempt.ended = index;
   }
-  if (const auto* e = std::get_if<LoadCommitted>(&event)) {
-    facts.files.clear();
-    for (const OutputFile& file : e->files) facts.files.push_back(file.digest);
-  }
+  if (std::holds_alternative<LoadIntended>(event)) facts.files.clear();
+  const auto* listed = std::get_if<LoadFilesListed>(&event);
+  const auto* committed = std::get_if<LoadCommitted>(&event);
+  if (listed != nullptr)
+    for (const OutputFile& file : listed->files) facts.files.push_back(file.digest);
+  if (committed != nullptr)
+    for (const OutputFile& file : committed->files) facts.files.push_back(file.digest);
   if (const auto* e = std::get_if<AttemptLost>(&event)) {
     AttemptFacts& attempt = current(e->attempt);
     attempt.lost = true;

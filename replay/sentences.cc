@@ -220,6 +220,10 @@ struct Sentence {
   std::string operator()(const RunCancelled& e) const {
     return fmt::format("The cancellation of {} was asked for{}.", run(e.run), because(e.reason));
   }
+  std::string operator()(const SlotCancelled& e) const {
+    return fmt::format("What run {} still owed of {} was cancelled{}.", e.run, slot(e.slot),
+                       because(e.reason));
+  }
   std::string operator()(const Paused& e) const {
     return fmt::format("New work was paused for {}{}.", scope(e.scope), because(e.reason));
   }
@@ -300,6 +304,12 @@ struct Sentence {
     return fmt::format("Generation {} of {} is about to be loaded, {}: {}, load {}.", e.generation,
                        slot(e.slot), words(e.mode), rows(e.rows), short_hex(e.load_id));
   }
+  std::string operator()(const LoadFilesListed& e) const {
+    return fmt::format("{} {} of {}, from {} to {}.", e.files.size(),
+                       e.files.size() == 1 ? "file" : "files", load(e.slot, e.load_id),
+                       e.files.empty() ? "?" : e.files.front().name,
+                       e.files.empty() ? "?" : e.files.back().name);
+  }
   std::string operator()(const LoadCommitted& e) const {
     return fmt::format("The sink holds {}, {}{}{}.", load(e.slot, e.load_id), rows(e.rows),
                        e.recovered ? ", as was found afterwards" : "", shown_by(e.evidence));
@@ -364,8 +374,9 @@ struct Sentence {
                        e.recovered ? ", as was found afterwards" : "", shown_by(e.evidence));
   }
   std::string operator()(const CompensationFailed& e) const {
-    return fmt::format("Compensation {} could not take back {} now{}.", e.compensation,
-                       step(e.compensation, e.step), because(e.detail));
+    return fmt::format("Compensation {} could not take back {} now{}{}.", e.compensation,
+                       step(e.compensation, e.step), because(e.detail),
+                       e.settled ? "; nothing of it was done" : "");
   }
   std::string operator()(const CompensationFinished& e) const {
     return fmt::format("Compensation {} is complete.", e.compensation);

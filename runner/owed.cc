@@ -18,10 +18,10 @@ concept one_of = (std::same_as<E, Kinds> || ...);
 
 // Nothing that is owed depends on these.
 template <typename E>
-concept Indifferent =
-    one_of<E, BookCreated, CheckpointSigned, PrincipalEnrolled, PrincipalRevoked, CommandRefused,
-           DefinitionRegistered, PartitionsExpected, RunStarted, RunFinished, Drained, SlotOpened,
-           Reconciled, RecordAmended, RecordsReleased, RecordsDiscarded, PartitionsChosen>;
+concept Indifferent = one_of<E, BookCreated, CheckpointSigned, PrincipalEnrolled, PrincipalRevoked,
+                             CommandRefused, DefinitionRegistered, PartitionsExpected, RunStarted,
+                             RunFinished, Drained, SlotOpened, Reconciled, RecordAmended,
+                             RecordsReleased, RecordsDiscarded, PartitionsChosen, LoadFilesListed>;
 
 }  // namespace
 

@@ -153,18 +153,17 @@ std::string listing(const std::vector<GateFinding>& gates) {
 }
 
 // The files a load left in its target, where all are there with the bytes of then.
-std::vector<fs::path> loaded_files(const BookView& book, const RecordedAttempt& recorded,
-                                   const Pipeline& pipeline, StageProgress& progress) {
+std::vector<fs::path> files_of_then(const BookView& book, const RecordedAttempt& recorded,
+                                    const Pipeline& pipeline, StageProgress& progress) {
   const auto* to = std::get_if<DirectorySink>(&pipeline.sink.to);
   const auto slot = book.state.slot(recorded.pipeline, recorded.sink, recorded.partition);
   if (to == nullptr || !slot || recorded.generation == 0) return {};
   const GenerationState* load = generation(*book.state.find(*slot), recorded.generation);
   if (load == nullptr || load->committed_at == no_entry) return {};
-  const auto entry = entry_at(book.ledger, load->committed_at);
-  const auto* committed = entry ? std::get_if<LoadCommitted>(&entry->event) : nullptr;
-  if (committed == nullptr) return {};
+  const auto loaded = loaded_files(book.ledger, load->committed_at);
+  if (!loaded) return {};
   std::vector<fs::path> files;
-  for (const OutputFile& file : committed->files) {
+  for (const OutputFile& file : *loaded) {
     const fs::path path = fs::path(pipeline.project) / to->path / file.name;
     const auto there = hash_input(path.string(), "", progress);
     if (!there || there->digest != file.digest) return {};
@@ -399,7 +398,7 @@ std::expected<Reexecution, ReexecutionFailure> reexecute(const BookView& book,
       const auto ran = definitions.get(recorded.definition, DefinitionCache::Match::any);
       columns_of_then = ran ? output_columns(**ran) : std::vector<Column>{};
     }
-    const auto then = loaded_files(book, recorded, *out.pipeline, progress);
+    const auto then = files_of_then(book, recorded, *out.pipeline, progress);
     std::vector<fs::path> now;
     for (const StagedFile& file : out.result.files) now.push_back(output / file.name);
     const bool comparable =

@@ -6,6 +6,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
+#include "replay/queries.h"
 #include "replay/signatures.h"
 #include "runner/attempt.h"
 #include "runner/connect/crash_point.h"
@@ -62,6 +63,12 @@ bool says_what_is_there(const SinkFailure& failure) {
          failure.error == ErrorClass::contract;
 }
 
+// What people ask for while a run is on its way: nothing that ends by itself would wake the loop.
+bool from_outside(const Event& event) {
+  return std::holds_alternative<RunCancelled>(event) ||
+         std::holds_alternative<SlotCancelled>(event) || std::holds_alternative<Resumed>(event);
+}
+
 bool pushes_back(ErrorClass error) {
   return error == ErrorClass::throttled || error == ErrorClass::dependency_down;
 }
@@ -73,9 +80,10 @@ Runner::Runner(Keeper& keeper)
       definitions_(keeper.view()),
       concurrency_(keeper.executor().blocking_limit()),
       wakeup_(keeper.executor()),
-      watching_(std::make_shared<std::set<Owed*>>()) {
+      watching_(std::make_shared<Watching>(Watching{.drives = {}, .wakeup = wakeup_})) {
   keeper.observe([watching = watching_](EntryIndex, const Entry& entry) {
-    for (Owed* owed : *watching) owed->see(entry.event);
+    for (Owed* owed : watching->drives) owed->see(entry.event);
+    if (!watching->drives.empty() && from_outside(entry.event)) watching->wakeup.notify();
   });
 }
 
@@ -154,6 +162,9 @@ std::optional<Monotonic> Runner::launch(Drive& drive) {
               spawn(drive, e.slot, false, perform(e));
         },
         effect);
+  // Whose partition was cancelled works for nothing.
+  for (const auto& [slot, progress] : progress_)
+    if (keeper_.state().find(slot)->phase != SlotPhase::running) progress->cancel = true;
   if (!stopped_) {
     for (const effect::Load& load : drive.owed.loads())
       if (!drive.busy.contains(load.slot) && in_turn(drive, *keeper_.state().find(load.slot)))
@@ -178,7 +189,7 @@ std::optional<Monotonic> Runner::launch(Drive& drive) {
 }
 
 asio::awaitable<void> Runner::drive(Drive& drive) {
-  watching_->insert(&drive.owed);
+  watching_->drives.insert(&drive.owed);
   while (true) {
     const std::optional<Monotonic> next = launch(drive);
     const bool open = std::ranges::any_of(
@@ -188,7 +199,7 @@ asio::awaitable<void> Runner::drive(Drive& drive) {
       break;
     co_await wakeup_.wait(keeper_.clock(), next);
   }
-  watching_->erase(&drive.owed);
+  watching_->drives.erase(&drive.owed);
 }
 
 asio::awaitable<void> Runner::finish(RunId run) {
@@ -266,6 +277,19 @@ asio::awaitable<void> Runner::perform(effect::ExecuteAttempt e) {
                          .fingerprint = "source.missing",
                          .detail = fmt::format("the source no longer offers partition {}", key),
                          .classified_by = "runner"};
+    co_await fail_attempt(e.slot, attempt, std::move(failure), pipeline->retry);
+    co_return;
+  }
+
+  if (const std::size_t files = offered->input.files.size(); files > limits::list_items_max) {
+    StageFailure failure{
+        .error = ErrorClass::definition,
+        .code = "source.too_many_files",
+        .fingerprint = "source.too_many_files",
+        .detail = fmt::format("partition {} is made of {} files, and at most {} are recorded: "
+                              "partition more finely, or put small files together",
+                              key, files, limits::list_items_max),
+        .classified_by = "runner"};
     co_await fail_attempt(e.slot, attempt, std::move(failure), pipeline->retry);
     co_return;
   }
@@ -513,7 +537,11 @@ asio::awaitable<void> Runner::perform(effect::SettleLoad e) {
                                       .recovered = true,
                                       .evidence = (*settled)->evidence,
                                       .files = (*settled)->files};
-    (void)co_await keeper_.ask(system_actor(), commit);
+    if (const auto noted = co_await keeper_.ask(system_actor(), commit); !noted) {
+      last_trouble_[e.slot] = noted.error().detail;
+      pause_before(e.slot, ++tries_[e.slot]);
+      co_return;
+    }
   } else {
     const Command abort = AbortLoad{.slot = e.slot,
                                     .load_id = load_id,
@@ -534,11 +562,9 @@ asio::awaitable<void> Runner::perform(effect::VerifyLoaded e) {
     co_return;
   }
   LoadPlan plan = load_plan(*slot, *load, *pipeline);
-  const auto entry = keeper_.entry(load->committed_at);
-  if (entry)
-    if (const auto* committed = std::get_if<LoadCommitted>(&entry->event))
-      for (const OutputFile& file : committed->files)
-        plan.files.push_back({file.name, file.bytes, file.rows, file.digest});
+  if (const auto files = loaded_files(keeper_.ledger(), load->committed_at))
+    for (const OutputFile& file : *files)
+      plan.files.push_back({file.name, file.bytes, file.rows, file.digest});
   // Tidying needs a fence no lower than that of whoever settled it.
   plan.fence = fence_of(keeper_.state().epoch, keeper_.state().size);
   const Digest load_id = plan.load_id;

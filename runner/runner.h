@@ -158,7 +158,12 @@ class Runner {
   std::map<SlotId, unsigned> tries_;
   std::map<std::string, SinkMemory> memories_;  // by sink
   std::map<SlotId, std::string> last_trouble_;
-  std::shared_ptr<std::set<Owed*>> watching_;  // of the drives under way
+  // The keeper's observer outlives the runner: it touches `wakeup` only while there are drives.
+  struct Watching {
+    std::set<Owed*> drives;
+    Wakeup& wakeup;
+  };
+  std::shared_ptr<Watching> watching_;
 };
 
 }  // namespace daybook

@@ -379,8 +379,18 @@ asio::awaitable<Result<void>> Runner::compensate(CompensationId id) {
     };
     const auto done = co_await blocking(keeper_.executor(), std::move(job));
     if (!done) {
-      const Command failed = FailCompensation{id, number, done.error().detail.substr(0, 1'900)};
-      (void)co_await keeper_.ask(system_actor(), failed);
+      // What stands in the sink is not what was to be taken back, and the sink said so under the
+      // fence.
+      const bool settled = done.error().code == "conflict" && !done.error().ambiguous;
+      const Command failed =
+          FailCompensation{id, number, done.error().detail.substr(0, 1'900), settled};
+      const auto noted = co_await keeper_.ask(system_actor(), failed);
+      if (noted && settled)
+        co_return fail(
+            Error::Code::conflict,
+            "step {} of compensation {}: {}; nothing of it was done: compensate withdraw "
+            "{} gives it up",
+            number + 1, id, done.error().detail, id);
       co_return fail(done.error().error == ErrorClass::dependency_down ? Error::Code::unavailable
                                                                        : Error::Code::conflict,
                      "step {} of compensation {}: {}", number + 1, id, done.error().detail);

@@ -133,23 +133,19 @@ void Fold::on(const RunCancelled& e) {
   RunState* r = run(e.run);
   if (r == nullptr) return;
   r->cancelled = true;
-  for (const SlotId id : r->slots) {
-    Slot& s = state.slots[static_cast<std::size_t>(id)];
-    if (s.run != e.run) continue;
-    switch (s.phase) {
-      case SlotPhase::planned:
-      case SlotPhase::running:
-      case SlotPhase::retry_waiting:
-      case SlotPhase::held:
-      case SlotPhase::staged:
-      case SlotPhase::awaiting_approval:
-        void_approval(s);
-        drop_staged(s);
-        enter(s, SlotPhase::cancelled);
-        break;
-      default: break;
-    }
-  }
+  for (const SlotId id : r->slots)
+    if (Slot& s = state.slots[static_cast<std::size_t>(id)]; s.run == e.run) cancel(s);
+}
+
+void Fold::on(const SlotCancelled& e) {
+  if (Slot* s = slot_of(e)) cancel(*s);
+}
+
+void Fold::cancel(Slot& s) {
+  if (!cancellable(s.phase)) return;
+  void_approval(s);
+  drop_staged(s);
+  enter(s, SlotPhase::cancelled);
 }
 
 void Fold::set_paused(const Scope& scope, bool paused) {

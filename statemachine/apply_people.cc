@@ -179,7 +179,10 @@ void Fold::on(const CompensationCommitted& e) {
 }
 
 void Fold::on(const CompensationFailed& e) {
-  if (CompensationState* c = compensation_at(e.compensation, e.step)) c->last_failure = e.detail;
+  CompensationState* c = compensation_at(e.compensation, e.step);
+  if (c == nullptr) return;
+  c->last_failure = e.detail;
+  if (e.settled) c->intended = false;
 }
 
 void Fold::on(const CompensationFinished& e) {
@@ -191,11 +194,20 @@ void Fold::on(const CompensationFinished& e) {
 
 void Fold::on(const CompensationWithdrawn& e) { withdraw(e.compensation); }
 
+// The steps that were done stay done; the partitions of the others stand as they stood.
+void Fold::release_rest(const CompensationState& c) {
+  for (std::size_t i = c.done; i < c.steps.size(); ++i)
+    if (Slot& s = *slot(c.steps[i].slot); s.phase == SlotPhase::compensating)
+      enter(s, SlotPhase::verified);
+}
+
 void Fold::withdraw(CompensationId id) {
   CompensationState* c = compensation(id);
   if (c == nullptr) return;
+  const bool started = c->phase == CompensationState::Phase::executing;
   c->phase = CompensationState::Phase::withdrawn;
   state.open_compensations.erase(id);
+  if (started) return release_rest(*c);
   if (c->approval) state.approvals[static_cast<std::size_t>(*c->approval)].voided = true;
 }
 

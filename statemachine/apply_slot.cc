@@ -191,6 +191,9 @@ void Fold::on(const LoadIntended& e) {
   }
 }
 
+// The state keeps no files: whoever asks reads the entry.
+void Fold::on(const LoadFilesListed& e) { (void)slot_of(e); }
+
 void Fold::on(const LoadCommitted& e) {
   Slot* s = slot_of(e);
   GenerationState* g = s == nullptr ? nullptr : load(*s, e.load_id);

@@ -15,7 +15,7 @@ std::string_view command_name(const Command& command) {
       "ExpectPartitions",
       "StartRun",
       "FinishRun",
-      "CancelRun",
+      "Cancel",
       "Pause",
       "Resume",
       "MarkDrained",

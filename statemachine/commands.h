@@ -65,8 +65,9 @@ struct CompletePlanning {
 struct FinishRun {
   RunId run{};
 };
-struct CancelRun {
-  RunId run{};
+// Of a book or a pipeline: every open run of it. What is past the intent of a load goes on.
+struct Cancel {
+  Scope scope;
   std::string reason;
 };
 struct Pause {
@@ -224,6 +225,7 @@ struct FailCompensation {
   CompensationId compensation{};
   std::uint32_t step = 0;
   std::string detail;
+  bool settled = false;  // the sink said that nothing of the step was done
 };
 struct WithdrawCompensation {
   CompensationId compensation{};
@@ -283,17 +285,16 @@ struct ChangeLogOrigin {
 
 using Command =
     std::variant<CreateBook, Boot, RecordCheckpoint, EnrollPrincipal, RevokePrincipal,
-                 RegisterDefinition, ExpectPartitions, StartRun, FinishRun, CancelRun, Pause,
-                 Resume, MarkDrained, PlanPartition, StartAttempt, StageAttempt, FailAttempt,
-                 LoseAttempt, IntendLoad, CommitLoad, AbortLoad, VerifyLoad, LoseLoad,
-                 RecordReconciliation, DecideHold, ReleaseSlot, AmendRecord, ReleaseRecords,
-                 DiscardRecords, GiveApproval, RejectApproval, ProposeCompensation,
-                 StartCompensation, IntendCompensation, CommitCompensation, FailCompensation,
-                 WithdrawCompensation, ProposeErasure, StartErasure, FinishErasure, WithdrawErasure,
-                 PlaceLegalHold, ReleaseLegalHold, CompletePlanning, AddWitness, RemoveWitness,
-                 RotateLogKey, ChangeLogOrigin>;
+                 RegisterDefinition, ExpectPartitions, StartRun, FinishRun, Cancel, Pause, Resume,
+                 MarkDrained, PlanPartition, StartAttempt, StageAttempt, FailAttempt, LoseAttempt,
+                 IntendLoad, CommitLoad, AbortLoad, VerifyLoad, LoseLoad, RecordReconciliation,
+                 DecideHold, ReleaseSlot, AmendRecord, ReleaseRecords, DiscardRecords, GiveApproval,
+                 RejectApproval, ProposeCompensation, StartCompensation, IntendCompensation,
+                 CommitCompensation, FailCompensation, WithdrawCompensation, ProposeErasure,
+                 StartErasure, FinishErasure, WithdrawErasure, PlaceLegalHold, ReleaseLegalHold,
+                 CompletePlanning, AddWitness, RemoveWitness, RotateLogKey, ChangeLogOrigin>;
 
-// "CancelRun": for refusals in the book.
+// "Cancel": for refusals in the book.
 std::string_view command_name(const Command& command);
 
 }  // namespace daybook

@@ -42,7 +42,7 @@ Roles covering(const Command& command) {
         using namespace roles;
         if constexpr (std::same_as<C, StartRun>)
           return c.kind == RunKind::release ? Roles{operate, steward} : Roles{operate};
-        else if constexpr (one_of<C, RegisterDefinition, ExpectPartitions, CancelRun, Pause, Resume,
+        else if constexpr (one_of<C, RegisterDefinition, ExpectPartitions, Cancel, Pause, Resume,
                                   RecordReconciliation, LoseLoad>)
           return {operate};
         else if constexpr (one_of<C, AmendRecord, ReleaseRecords, DiscardRecords>)

@@ -258,15 +258,22 @@ Decision on(const State& state, const Context&, const FailCompensation& c) {
   if ((*compensation)->done != c.step)
     return refuse(mismatch, "step {} of compensation {} is not the current one", c.step,
                   c.compensation);
-  return {{CompensationFailed{.compensation = c.compensation, .step = c.step, .detail = c.detail}}};
+  return {{CompensationFailed{
+      .compensation = c.compensation, .step = c.step, .detail = c.detail, .settled = c.settled}}};
 }
 
 Decision on(const State& state, const Context&, const WithdrawCompensation& c) {
   const CompensationState* compensation = state.find(c.compensation);
   if (compensation == nullptr)
     return refuse(unknown, "there is no compensation {}", c.compensation);
-  if (compensation->phase != CompensationState::Phase::proposed)
-    return refuse(wrong_phase, "compensation {} has been started or ended", c.compensation);
+  using enum CompensationState::Phase;
+  if (compensation->phase != proposed && compensation->phase != executing)
+    return refuse(wrong_phase, "compensation {} has ended", c.compensation);
+  if (compensation->intended)
+    return refuse(wrong_phase,
+                  "step {} of compensation {} is under way: execute it again, and withdraw it once "
+                  "the sink has said what became of it",
+                  compensation->done + 1, c.compensation);
   return {{CompensationWithdrawn{.compensation = c.compensation, .reason = c.reason}}};
 }
 

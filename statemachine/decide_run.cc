@@ -167,12 +167,52 @@ Decision on(const State& state, const Context&, const FinishRun& c) {
   return {{RunFinished{.run = c.run, .outcome = outcome}}};
 }
 
-Decision on(const State& state, const Context&, const CancelRun& c) {
-  const RunState* run = state.find(c.run);
-  if (run == nullptr) return refuse(unknown, "there is no run {}", c.run);
-  if (!run->open) return refuse(wrong_phase, "run {} is finished", c.run);
-  if (run->cancelled) return refuse(already, "run {} is being cancelled", c.run);
-  return {{RunCancelled{.run = c.run, .reason = c.reason}}};
+namespace {
+
+Decision cancel_run(const State& state, RunId id, const std::string& reason) {
+  const RunState* run = state.find(id);
+  if (run == nullptr) return refuse(unknown, "there is no run {}", id);
+  if (!run->open) return refuse(wrong_phase, "run {} is finished", id);
+  if (run->cancelled) return refuse(already, "run {} is being cancelled", id);
+  return {{RunCancelled{.run = id, .reason = reason}}};
+}
+
+// Every open run of the pipeline; of all pipelines where it has no name.
+Decision cancel_runs(const State& state, const std::string& pipeline, const std::string& reason) {
+  std::vector<Event> events;
+  for (const RunId id : state.open_runs) {
+    const RunState& run = *state.find(id);
+    if (run.cancelled || (!pipeline.empty() && run.pipeline != pipeline)) continue;
+    events.push_back(RunCancelled{.run = id, .reason = reason});
+  }
+  if (events.empty())
+    return refuse(wrong_phase, "no run{}{} is going on", pipeline.empty() ? "" : " of ", pipeline);
+  return events;
+}
+
+Decision cancel_slot(const State& state, SlotId id, const std::string& reason) {
+  const Slot* slot = state.find(id);
+  if (slot == nullptr) return refuse(unknown, "there is no slot {}", id);
+  if (slot->phase == SlotPhase::cancelled) return refuse(already, "it is cancelled");
+  if (!cancellable(slot->phase))
+    return refuse(wrong_phase, "{} is {}: nothing of it can be cancelled", describe(*slot),
+                  name(slot->phase));
+  return {{SlotCancelled{.run = slot->run, .slot = id, .reason = reason}}};
+}
+
+}  // namespace
+
+Decision on(const State& state, const Context&, const Cancel& c) {
+  switch (c.scope.kind) {
+    case ScopeKind::book: return cancel_runs(state, {}, c.reason);
+    case ScopeKind::pipeline:
+      if (!state.current_definition.contains(c.scope.pipeline))
+        return refuse(unknown, "there is no pipeline {}", c.scope.pipeline);
+      return cancel_runs(state, c.scope.pipeline, c.reason);
+    case ScopeKind::run: return cancel_run(state, c.scope.run, c.reason);
+    case ScopeKind::partition: return cancel_slot(state, c.scope.slot, c.reason);
+  }
+  return refuse(unknown, "the scope has no kind");
 }
 
 namespace {

@@ -1,5 +1,6 @@
 // The rules of one partition's life: planned, attempted, staged, loaded, verified.
 #include <algorithm>
+#include <span>
 
 #include "statemachine/decisions.h"
 
@@ -376,15 +377,32 @@ Decision on(const State& state, const Context&, const CommitLoad& c) {
   if (!load) return std::unexpected(load.error());
   if ((*load)->rows != c.rows)
     return refuse(mismatch, "{} rows were intended, the sink holds {}", (*load)->rows, c.rows);
-  if (c.files.size() > limits::list_items_max)
-    return refuse(too_large, "a load has at most {} files", limits::list_items_max);
-  return {{LoadCommitted{.run = (*load)->run,
-                         .slot = c.slot,
-                         .load_id = c.load_id,
-                         .rows = c.rows,
-                         .recovered = c.recovered,
-                         .evidence = c.evidence,
-                         .files = c.files}}};
+  if (c.files.size() > limits::files_per_load_max)
+    return refuse(too_large, "a load has at most {} files", limits::files_per_load_max);
+  LoadCommitted committed{.run = (*load)->run,
+                          .slot = c.slot,
+                          .load_id = c.load_id,
+                          .rows = c.rows,
+                          .recovered = c.recovered,
+                          .evidence = c.evidence,
+                          .files = {},
+                          .files_listed = 0};
+  if (c.files.size() <= limits::files_in_commit_max) {
+    committed.files = c.files;
+    return {{std::move(committed)}};
+  }
+  std::vector<Event> events;
+  for (auto rest = std::span(c.files); !rest.empty();) {
+    const auto listed = rest.first(std::min(rest.size(), limits::list_items_max));
+    events.push_back(LoadFilesListed{.run = committed.run,
+                                     .slot = c.slot,
+                                     .load_id = c.load_id,
+                                     .files = {listed.begin(), listed.end()}});
+    rest = rest.subspan(listed.size());
+  }
+  committed.files_listed = static_cast<std::uint32_t>(c.files.size());
+  events.push_back(std::move(committed));
+  return events;
 }
 
 Decision on(const State& state, const Context&, const AbortLoad& c) {

@@ -31,7 +31,7 @@ Decision on(const State&, const Context&, const RegisterDefinition&);
 Decision on(const State&, const Context&, const ExpectPartitions&);
 Decision on(const State&, const Context&, const StartRun&);
 Decision on(const State&, const Context&, const FinishRun&);
-Decision on(const State&, const Context&, const CancelRun&);
+Decision on(const State&, const Context&, const Cancel&);
 Decision on(const State&, const Context&, const Pause&);
 Decision on(const State&, const Context&, const Resume&);
 Decision on(const State&, const Context&, const MarkDrained&);

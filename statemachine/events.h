@@ -16,8 +16,10 @@
 namespace daybook {
 
 namespace limits {
-inline constexpr std::size_t text_bytes_max = 2'000;  // reason, detail, evidence: cut, with a mark
-inline constexpr std::size_t list_items_max = 100;    // inputs, files, rules, gates of one event
+inline constexpr std::size_t text_bytes_max = 2'000;   // reason, detail, evidence: cut, with a mark
+inline constexpr std::size_t list_items_max = 100;     // inputs, files, rules, gates of one event
+inline constexpr std::size_t files_in_commit_max = 8;  // more are listed before the commit
+inline constexpr std::size_t files_per_load_max = 10'000;
 inline constexpr std::size_t keys_per_event_max = 200;       // expected partitions
 inline constexpr std::size_t records_per_event_max = 8'000;  // released or discarded record numbers
 inline constexpr std::size_t slots_per_compensation_max = 1'000;
@@ -134,6 +136,10 @@ struct Scope {
   bool operator==(const Scope&) const = default;
 };
 
+inline Scope scope_of(RunId run) {
+  return {.kind = ScopeKind::run, .pipeline = {}, .run = run, .slot = no_slot};
+}
+
 // --- the book -----------------------------------------------------------------------------------
 
 struct BookCreated {
@@ -212,6 +218,12 @@ struct RunCancelled {
   RunId run{};
   std::string reason;
   bool operator==(const RunCancelled&) const = default;
+};
+struct SlotCancelled {  // what the run still owed of one partition
+  RunId run{};
+  SlotId slot{};
+  std::string reason;
+  bool operator==(const SlotCancelled&) const = default;
 };
 struct Paused {
   Scope scope;
@@ -366,14 +378,24 @@ struct LoadIntended {
   LoadMode mode = LoadMode::replace;
   bool operator==(const LoadIntended&) const = default;
 };
+// Files of the load whose LoadCommitted follows: together they stand directly before it, written by
+// the same decision. A proof of one row needs the commit and none of these.
+struct LoadFilesListed {
+  RunId run{};
+  SlotId slot{};
+  Digest load_id{};
+  std::vector<OutputFile> files;
+  bool operator==(const LoadFilesListed&) const = default;
+};
 struct LoadCommitted {
   RunId run{};
   SlotId slot{};
   Digest load_id{};
   std::uint64_t rows = 0;
-  bool recovered = false;  // found in the sink by a later attempt
-  std::string evidence;    // manifest digest, or xid, LSN and timeline
-  std::vector<OutputFile> files;
+  bool recovered = false;          // found in the sink by a later attempt
+  std::string evidence;            // manifest digest, or xid, LSN and timeline
+  std::vector<OutputFile> files;   // empty where they are listed before it
+  std::uint32_t files_listed = 0;  // in the LoadFilesListed directly before this entry
   bool operator==(const LoadCommitted&) const = default;
 };
 struct LoadAborted {  // absence was established under the fence
@@ -490,10 +512,13 @@ struct CompensationCommitted {
   std::string evidence;
   bool operator==(const CompensationCommitted&) const = default;
 };
-struct CompensationFailed {  // a step could not be done now; it may be resumed
+// A step could not be done; it may be resumed. Settled: under the fence the sink said that nothing
+// of it was done, so nothing is under way and the compensation may be withdrawn as well.
+struct CompensationFailed {
   CompensationId compensation{};
   std::uint32_t step = 0;
   std::string detail;
+  bool settled = false;
   bool operator==(const CompensationFailed&) const = default;
 };
 struct CompensationFinished {
@@ -600,19 +625,18 @@ struct LogOriginChanged {
   bool operator==(const LogOriginChanged&) const = default;
 };
 
-using Event =
-    std::variant<BookCreated, Booted, CheckpointSigned, PrincipalEnrolled, PrincipalRevoked,
-                 CommandRefused, DefinitionRegistered, PartitionsExpected, RunStarted, RunFinished,
-                 RunCancelled, Paused, Drained, Resumed, CircuitOpened, SlotOpened,
-                 PartitionPlanned, PartitionSkipped, AttemptStarted, AttemptStaged, AttemptFailed,
-                 AttemptLost, RetryScheduled, SlotHeld, HoldDecided, SlotQuarantined, SlotReleased,
-                 LoadIntended, LoadCommitted, LoadAborted, LoadVerified, LoadLost, Reconciled,
-                 RecordAmended, RecordsReleased, RecordsDiscarded, ApprovalRequested, ApprovalGiven,
-                 ApprovalRejected, CompensationProposed, CompensationStarted, CompensationIntended,
-                 CompensationCommitted, CompensationFailed, CompensationFinished,
-                 CompensationWithdrawn, ErasureProposed, ErasureStarted, ErasureFinished,
-                 ErasureWithdrawn, LegalHoldPlaced, LegalHoldReleased, PartitionsChosen,
-                 PlanningCompleted, WitnessAdded, WitnessRemoved, LogKeyRotated, LogOriginChanged>;
+using Event = std::variant<
+    BookCreated, Booted, CheckpointSigned, PrincipalEnrolled, PrincipalRevoked, CommandRefused,
+    DefinitionRegistered, PartitionsExpected, RunStarted, RunFinished, RunCancelled, Paused,
+    Drained, Resumed, CircuitOpened, SlotOpened, PartitionPlanned, PartitionSkipped, AttemptStarted,
+    AttemptStaged, AttemptFailed, AttemptLost, RetryScheduled, SlotHeld, HoldDecided,
+    SlotQuarantined, SlotReleased, LoadIntended, LoadCommitted, LoadAborted, LoadVerified, LoadLost,
+    Reconciled, RecordAmended, RecordsReleased, RecordsDiscarded, ApprovalRequested, ApprovalGiven,
+    ApprovalRejected, CompensationProposed, CompensationStarted, CompensationIntended,
+    CompensationCommitted, CompensationFailed, CompensationFinished, CompensationWithdrawn,
+    ErasureProposed, ErasureStarted, ErasureFinished, ErasureWithdrawn, LegalHoldPlaced,
+    LegalHoldReleased, PartitionsChosen, PlanningCompleted, WitnessAdded, WitnessRemoved,
+    LogKeyRotated, LogOriginChanged, LoadFilesListed, SlotCancelled>;
 
 // An entry of the book as a value: what the codec reads and the fold takes.
 struct Entry {

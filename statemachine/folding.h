@@ -103,6 +103,8 @@ struct Fold {
   void on(const RunStarted& e);
   void on(const RunFinished& e);
   void on(const RunCancelled& e);
+  void on(const SlotCancelled& e);
+  void cancel(Slot& s);
   void set_paused(const Scope& scope, bool paused);
   void on(const Paused& e);
   void on(const Drained&);
@@ -128,6 +130,7 @@ struct Fold {
 
   // --- loads
   void on(const LoadIntended& e);
+  void on(const LoadFilesListed& e);
   void on(const LoadCommitted& e);
   void on(const LoadAborted& e);
   void on(const LoadVerified& e);
@@ -159,6 +162,7 @@ struct Fold {
   void on(const CompensationFailed& e);
   void on(const CompensationFinished& e);
   void on(const CompensationWithdrawn& e);
+  void release_rest(const CompensationState& c);
   void withdraw(CompensationId id);
 
   // --- erasure

@@ -98,6 +98,11 @@ struct Check {
     if (const RunState* r = run(e.run))
       require(r->open, "I32", "run {} is cancelled after its end", e.run);
   }
+  void on(const SlotCancelled& e) {
+    if (const Slot* s = slot(e.slot))
+      require(cancellable(s->phase), "I32", "slot {} is cancelled while {}", e.slot,
+              name(s->phase));
+  }
   void on(const Paused&) {}
   void on(const Drained&) {}
   void on(const Resumed&) {}
@@ -208,6 +213,10 @@ struct Check {
     require(!s->generations.empty() && s->generations.back().load_id == load_id, "I21",
             "slot {} settles a load it never intended", id);
   }
+  void on(const LoadFilesListed& e) {
+    settle(slot_in(e.slot, {SlotPhase::load_intended}, "files of a load are listed"), e.slot,
+           e.load_id);
+  }
   void on(const LoadCommitted& e) {
     const Slot* s = slot_in(e.slot, {SlotPhase::load_intended}, "a load is committed");
     settle(s, e.slot, e.load_id);
@@ -313,7 +322,11 @@ struct Check {
       require(c->done == c->steps.size(), "I31", "compensation {} ends after {} of {} steps",
               e.compensation, c->done, c->steps.size());
   }
-  void on(const CompensationWithdrawn& e) { compensation(e.compensation); }
+  void on(const CompensationWithdrawn& e) {
+    if (const CompensationState* c = compensation(e.compensation))
+      require(!c->intended, "I31", "compensation {} is withdrawn while step {} is under way",
+              e.compensation, c->done);
+  }
 
   const ErasureState* erasure(ErasureId id) {
     const ErasureState* x = before.find(id);

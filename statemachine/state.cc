@@ -42,6 +42,18 @@ bool planning(const RunState& run) {
   return run.open && run.partitions > 0 && !run.planned && !run.cancelled && run.circuit.empty();
 }
 
+bool cancellable(SlotPhase phase) {
+  switch (phase) {
+    case SlotPhase::planned:
+    case SlotPhase::running:
+    case SlotPhase::retry_waiting:
+    case SlotPhase::held:
+    case SlotPhase::staged:
+    case SlotPhase::awaiting_approval: return true;
+    default: return false;
+  }
+}
+
 bool settled(SlotPhase phase) {
   switch (phase) {
     case SlotPhase::planned:

@@ -303,6 +303,9 @@ bool planning(const RunState& run);
 // True when nothing more will happen to the slot in its run without a person.
 bool settled(SlotPhase phase);
 
+// True where something is owed or waits, and no load is intended yet.
+bool cancellable(SlotPhase phase);
+
 // True when new attempts of this slot must not start.
 bool paused(const State& state, const Slot& slot);
 

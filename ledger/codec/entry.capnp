@@ -84,6 +84,8 @@ struct Entry {
     witnessRemoved @62 :WitnessRemoved;
     logKeyRotated @63 :LogKeyRotated;
     logOriginChanged @64 :LogOriginChanged;
+    loadFilesListed @65 :LoadFilesListed;
+    slotCancelled @66 :SlotCancelled;
   }
 }
 
@@ -295,6 +297,13 @@ struct RunCancelled {
   reason @1 :Text;
 }
 
+struct SlotCancelled {
+  # What the run still owed of one partition.
+  run @0 :UInt32;
+  slot @1 :UInt32;
+  reason @2 :Text;
+}
+
 struct Paused {
   scope @0 :Scope;
   reason @1 :Text;
@@ -429,6 +438,14 @@ struct LoadIntended {
   mode @7 :LoadMode;
 }
 
+struct LoadFilesListed {
+  # Files of the load whose LoadCommitted follows directly.
+  run @0 :UInt32;
+  slot @1 :UInt32;
+  loadId @2 :Data;
+  files @3 :List(OutputFile);
+}
+
 struct LoadCommitted {
   run @0 :UInt32;
   slot @1 :UInt32;
@@ -436,7 +453,8 @@ struct LoadCommitted {
   rows @3 :UInt64;
   recovered @4 :Bool;  # found in the sink by a later attempt
   evidence @5 :Text;   # manifest digest, or xid, LSN and timeline
-  files @6 :List(OutputFile);
+  files @6 :List(OutputFile);  # empty where they are listed before it
+  filesListed @7 :UInt32;      # in the LoadFilesListed directly before this entry
 }
 
 struct LoadAborted {
@@ -546,10 +564,11 @@ struct CompensationCommitted {
 }
 
 struct CompensationFailed {
-  # A step could not be done now; it may be resumed.
+  # A step could not be done; it may be resumed.
   compensation @0 :UInt32;
   step @1 :UInt32;
   detail @2 :Text;
+  settled @3 :Bool;  # under the fence the sink said that nothing of it was done
 }
 
 struct CompensationFinished {

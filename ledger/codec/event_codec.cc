@@ -219,6 +219,7 @@ EVENT(PartitionsChosen, F(run, Run), F(keys, Keys))
 EVENT(PlanningCompleted, F(run, Run), F(planned, Planned), F(skipped, Skipped))
 EVENT(RunFinished, F(run, Run), F(outcome, Outcome))
 EVENT(RunCancelled, F(run, Run), F(reason, Reason))
+EVENT(SlotCancelled, F(run, Run), F(slot, Slot), F(reason, Reason))
 EVENT(Paused, F(scope, Scope), F(reason, Reason))
 EVENT(Drained, F(scope, Scope))
 EVENT(Resumed, F(scope, Scope), F(reason, Reason))
@@ -244,7 +245,9 @@ EVENT(SlotReleased, F(slot, Slot), F(reason, Reason))
 EVENT(LoadIntended, F(run, Run), F(slot, Slot), F(attempt, Attempt), F(generation, Generation),
       F(load_id, LoadId), F(content, Content), F(rows, Rows), F(mode, Mode))
 EVENT(LoadCommitted, F(run, Run), F(slot, Slot), F(load_id, LoadId), F(rows, Rows),
-      F(recovered, Recovered), F(evidence, Evidence), F(files, Files))
+      F(recovered, Recovered), F(evidence, Evidence), F(files, Files),
+      F(files_listed, FilesListed))
+EVENT(LoadFilesListed, F(run, Run), F(slot, Slot), F(load_id, LoadId), F(files, Files))
 EVENT(LoadAborted, F(run, Run), F(slot, Slot), F(load_id, LoadId), F(evidence, Evidence))
 EVENT(LoadVerified, F(run, Run), F(slot, Slot), F(load_id, LoadId), F(rows, Rows))
 EVENT(LoadLost, F(slot, Slot), F(load_id, LoadId), F(evidence, Evidence))
@@ -265,7 +268,8 @@ EVENT(CompensationIntended, F(compensation, Compensation), F(step, Step))
 EVENT(CompensationCommitted, F(compensation, Compensation), F(step, Step),
       F(rows_removed, RowsRemoved), F(rows_restored, RowsRestored), F(recovered, Recovered),
       F(evidence, Evidence))
-EVENT(CompensationFailed, F(compensation, Compensation), F(step, Step), F(detail, Detail))
+EVENT(CompensationFailed, F(compensation, Compensation), F(step, Step), F(detail, Detail),
+      F(settled, Settled))
 EVENT(CompensationFinished, F(compensation, Compensation))
 EVENT(CompensationWithdrawn, F(compensation, Compensation), F(reason, Reason))
 EVENT(ErasureProposed, F(erasure, Erasure), F(policy, Policy), F(items, Items), F(plan, Plan),
@@ -377,6 +381,8 @@ void read_event(WireEvent::Reader in, Event& event) {
     case LOG_KEY_ROTATED: return read(in.getLogKeyRotated(), event.emplace<LogKeyRotated>());
     case LOG_ORIGIN_CHANGED:
       return read(in.getLogOriginChanged(), event.emplace<LogOriginChanged>());
+    case SLOT_CANCELLED: return read(in.getSlotCancelled(), event.emplace<SlotCancelled>());
+    case LOAD_FILES_LISTED: return read(in.getLoadFilesListed(), event.emplace<LoadFilesListed>());
   }
   throw Newer{"a kind of event"};
 }

@@ -478,7 +478,8 @@ SinkResult<CompensationEvidence> Driver::compensate_here(PgConnection& pg,
     auto outcome = read_outcome(pg, plan.load_id);
     if (!outcome) return std::unexpected(outcome.error());
     if (!*outcome) {
-      return sink_conflict("an outcome of the sink is missing", hex(plan.load_id));
+      return ambiguous(
+          sink_conflict("an outcome of the sink is missing", hex(plan.load_id)).error());
     }
     return CompensationEvidence{
         .recovered = true,

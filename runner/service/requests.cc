@@ -118,8 +118,10 @@ std::optional<Command> simple_command(const std::string& verb, Reader& read) {
     Scope scope = scope_of(read);
     return Resume{.scope = std::move(scope), .reason = read.text("reason", false)};
   }
-  if (verb == "cancel")
-    return CancelRun{.run = RunId{read.number("run")}, .reason = read.text("reason")};
+  if (verb == "cancel") {
+    Scope scope = scope_of(read);
+    return Cancel{.scope = std::move(scope), .reason = read.text("reason")};
+  }
   if (verb == "hold") {
     const std::string decision = read.text("decision");
     if (decision != "load_anyway" && decision != "discard")

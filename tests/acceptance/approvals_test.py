@@ -96,6 +96,25 @@ class Story:
         self.assertEqual([(one["kind"], one["partition"]) for one in found], [("stale", DAY)])
         self.assertIn("took this generation back", found[0]["detail"])
 
+    def test_a_started_compensation_of_what_the_sink_lost_is_withdrawn_and_the_load_found_lost(self):
+        project = small.make(self.project())
+        project.do("run", FILE)
+        before = loaded(project, DAY)
+        number = self.propose(project, exits=0)["compensation"]
+        shutil.rmtree(project.at("lake"))
+        done = project.ask("compensate", "start", number, "--yes")
+        self.assertEqual(done.code, 6, str(done))
+        self.assertIn(f"compensate withdraw {number}", done.err)
+        self.assertEqual(project.json("compensate", "show", number)["phase"], "executing")
+        project.do("compensate", "withdraw", number, "--reason", "nothing left to take back")
+        self.assertEqual(project.json("compensate", "show", number)["phase"], "withdrawn")
+        found = project.json("reconcile", FILE, exits=9)["findings"]
+        self.assertIn(("lost", DAY), [(one["kind"], one["partition"]) for one in found])
+        project.do("run", FILE)
+        self.assertEqual(loaded(project, DAY), before)
+        self.assertEqual(project.json("reconcile", FILE, "--deep")["findings"], [])
+        project.do("verify")
+
     def test_a_signature_made_elsewhere_counts_as_one_made_here(self):
         project, sink, first, _ = self.loaded_twice()
         ana = self.enrol(project, "ana")

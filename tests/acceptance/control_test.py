@@ -117,6 +117,28 @@ class ControlTest(Acceptance):
         self.assertEqual(sum(loaded(self.book, day) != [] for day in DAYS), there)
         self.finish()
 
+    def test_of_a_cancelled_partition_the_others_go_on_and_the_next_run_takes_it_up(self):
+        process = self.start()
+        self.book.do("cancel", "--partition", DAYS[-1], "--reason", "wrong day")
+        code, out, err = self.end(process)
+        self.assertEqual(code, 0, out + err)
+        self.assertEqual(self.loads(), len(DAYS) - 1)
+        self.assertEqual(self.book.state()[DAYS[-1]]["phase"], "cancelled")
+        self.assertEqual(loaded(self.book, DAYS[-1]), [])
+        self.finish()
+
+    def test_a_cancelled_pipeline_cancels_its_open_run(self):
+        for words in (("--pipeline", "orders"), ("--all",)):
+            process = self.start(after=self.loads() + 1)
+            self.book.do("cancel", *words, "--reason", "wrong day")
+            code, out, err = self.end(process)
+            self.assertEqual(code, 1, out + err)
+            self.assertEqual(self.book.entries("RunFinished")[-1]["event"]["outcome"], "cancelled")
+        self.book.do("cancel", "--all", "--reason", "again", exits=6)
+        self.book.do("cancel", "--reason", "of what?", exits=2)
+        self.book.do("cancel", "last", "--all", "--reason", "of which?", exits=2)
+        self.finish()
+
     # --- several processes ------------------------------------------------------------------------
 
     def test_who_reads_beside_a_living_keeper_sees_a_whole_book(self):

@@ -149,6 +149,18 @@ class SourceTest(HostileTest):
             shutil.rmtree(project.at("feed", folder))
         self.bounded(project, "run", FILE, exits=0)
 
+    def test_a_partition_of_more_files_than_an_entry_names_fails_alone_and_says_so(self):
+        project = small.make(self.project(), days=small.DAYS[:1])
+        project.write(FILE, project.read(FILE).decode().replace("orders.csv", "*.csv"))
+        for number in range(101):
+            project.write(f"feed/2026-01-02/{number:03}.csv", f"id,name,amount\n{number},a,1\n")
+        done = self.bounded(project, "run", FILE, exits=1)
+        self.assertIn("partition 2026-01-02 is made of 101 files, and at most 100 are recorded", done.out + done.err)
+        self.assertEqual(len(loaded(project, small.DAYS[0])), 5)
+        os.remove(project.at("feed/2026-01-02/100.csv"))
+        self.bounded(project, "run", FILE, exits=0)
+        self.assertEqual(len(loaded(project, small.DAYS[1])), 100)
+
     def test_a_file_that_is_there_and_can_not_be_read_is_not_passed_over(self):
         secret = self.project().write("secret.csv", "id,name,amount\n1,secret,1\n")
         for what, make in {"a link out of the project": lambda path: os.symlink(secret, path),

@@ -83,6 +83,31 @@ class Witnesses(Trust):
                                  "--key-file", self.key(project)], capture_output=True, text=True, check=False)
         self.assertEqual(script.returncode, 0, script.stdout + script.stderr)
 
+    def over_tls(self, host, trusted=True):
+        """What a witness behind a certificate for `host` says, asked as localhost."""
+        project = self.made()
+        witness = Witness(project.home, host=host).start()
+        self.addCleanup(witness.stop)
+        witness.knows(self.vkey(project))
+        project.do("ledger", "witness", "add", "w", witness.vkey, witness.url)
+        return project.ask("ledger", "witness", "collect", "-o", "json",
+                           environment={"SSL_CERT_FILE": witness.certificate} if trusted else None)
+
+    def test_are_asked_over_tls(self):
+        done = self.over_tls("localhost")
+        self.assertEqual(done.code, 0, str(done))
+        self.assertEqual(done.json()["witnesses"][0]["says"], "cosigned")
+
+    def test_with_a_certificate_nobody_vouches_for_are_told_nothing(self):
+        done = self.over_tls("localhost", trusted=False)
+        self.assertEqual(done.code, 10, str(done))
+        self.assertIn("certificate", done.out + done.err)
+
+    def test_with_the_certificate_of_another_host_are_told_nothing(self):
+        done = self.over_tls("elsewhere.example")
+        self.assertEqual(done.code, 10, str(done))
+        self.assertIn("certificate", done.out + done.err)
+
     def test_an_export_without_the_quorum_is_not_accepted(self):
         project = self.made()
         witness = self.witnessed(project, known=False)

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import http.server
 import os
+import ssl
 import subprocess
 import threading
 import time
@@ -46,9 +47,9 @@ def consistent(old, old_root, new, new_root, proof):
 
 
 class Witness:
-    """Serves on a free loopback port from start() to stop()."""
+    """Serves on a free loopback port from start() to stop(); over TLS with a certificate for `host`."""
 
-    def __init__(self, folder, name="witness.example/test"):
+    def __init__(self, folder, name="witness.example/test", host=None):
         self.name, self.pem, self.seen, self.known, self.asked = name, os.path.join(folder, "w.pem"), {}, set(), []
         self.silent = False
         subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", self.pem], check=True,
@@ -58,14 +59,20 @@ class Witness:
         self.key = b"\4" + der[-32:]
         self.id = sha(name.encode(), b"\n", self.key)[:4]
         self.vkey = f"{name}+{self.id.hex()}+{base64.b64encode(self.key).decode()}"
-        self.server, self.port = None, 0
+        self.server, self.port, self.host = None, 0, host
+        self.certificate = os.path.join(folder, "w.crt")
+        if host:
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+                            "-nodes", "-days", "2", "-keyout", self.certificate + ".key", "-out", self.certificate,
+                            "-subj", "/CN=a witness", "-addext", f"subjectAltName=DNS:{host}"], check=True,
+                           capture_output=True)
 
     def knows(self, log_vkey, origin=None):
         self.known.add((origin or log_vkey.split("+")[0], log_vkey))
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}/w"
+        return f"https://localhost:{self.port}/w" if self.host else f"http://127.0.0.1:{self.port}/w"
 
     def start(self):
         witness = self
@@ -88,6 +95,10 @@ class Witness:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         self.port = self.server.server_address[1]
+        if self.host:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.certificate, self.certificate + ".key")
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         return self
 

@@ -123,7 +123,7 @@ class Book {
       }
       case 20:
         if (random_() % 10 == 0) return Boot{.version = "0.1"};
-        if (random_() % 40 == 0) return CancelRun{.run = run0, .reason = "x"};
+        if (random_() % 40 == 0) return Cancel{.scope = scope_of(run0), .reason = "x"};
         return Resume{.scope = {}, .reason = "x"};
       default: return LoseLoad{.slot = id, .load_id = load, .evidence = {}};
     }

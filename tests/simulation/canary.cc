@@ -100,7 +100,7 @@ Decision changed(const State& state, const Context& context, const Command& comm
     ++again.attempt;
     events.emplace_back(again);
   }
-  if (canary(Canary::cancel_late) && std::holds_alternative<CancelRun>(command))
+  if (canary(Canary::cancel_late) && std::holds_alternative<Cancel>(command))
     for (std::uint32_t i = 0; i < state.slots.size(); ++i)
       if (state.slots[i].phase == SlotPhase::load_intended)
         events.emplace_back(LoadAborted{.run = state.slots[i].run,

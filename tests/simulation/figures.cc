@@ -34,6 +34,7 @@ const std::initializer_list<std::string_view> registered_sometimes = {
     "a load was settled as absent",
     "a lower fence was refused",
     "a compensation was executed",
+    "a compensation that could not be done was withdrawn",
     "a compensation found its own tombstone",
     "a load that a promoted standby does not have was found lost",
     "a late writer loaded where its successor had not been",

@@ -35,6 +35,7 @@ FOLLOWS = {
     "loadVerified": {"loaded"},
     "holdDecided": {"held"},
     "slotReleased": {"quarantined"},
+    "slotCancelled": {"planned", "retry", "running", "staged", "held", "awaiting"},
 }
 
 
@@ -143,6 +144,9 @@ class Judge:
             if slot.run == number(e.get("run")) and slot.phase in ("planned", "retry", "running", "staged", "held",
                                                                   "awaiting", "failed"):
                 slot.phase, slot.live = "cancelled", False
+
+    def on_slot_cancelled(self, _, slot):
+        slot.phase, slot.live = "cancelled", False
 
     def on_circuit_opened(self, e, _):
         self.runs[number(e.get("run"))]["circuit"] = True
@@ -346,6 +350,18 @@ class Judge:
         self.demand(number(e.get("step")) == c["done"], "I31", "steps are taken in their order")
         c["intended"] = True
         self.slots[number(c["steps"][c["done"]].get("slot"))].phase = "compensating"
+
+    def on_compensation_failed(self, e, _):
+        if e.get("settled"):
+            self.compensations[number(e.get("compensation"))]["intended"] = False
+
+    def on_compensation_withdrawn(self, e, _):
+        c = self.compensations[number(e.get("compensation"))]
+        self.demand(not c["intended"], "I31", "a step under way is withdrawn")
+        for step in c["steps"][c["done"]:]:
+            slot = self.slots[number(step.get("slot"))]
+            if slot.phase == "compensating":
+                slot.phase = "verified"
 
     def on_compensation_committed(self, e, _):
         c = self.compensations[number(e.get("compensation"))]

@@ -209,7 +209,7 @@ void Simulation::cancel_intended(Process& process) {
   if (!world.operators.one_in(10)) return;
   world.current = &process;
   try {
-    (void)process.keeper->ask_now(ana, CancelRun{*state.open_runs.begin(), "not wanted"});
+    (void)process.keeper->ask_now(ana, Cancel{scope_of(*state.open_runs.begin()), "not wanted"});
   } catch (const Ended&) {
     if (process.end == End::none) process.end = End::killed;
   }
@@ -280,7 +280,7 @@ void Simulation::run_pipeline(RunKind kind, const std::string& key,
                    process.runner->stop();
                  } else if (!process.keeper->state().open_runs.empty()) {
                    const RunId open = *process.keeper->state().open_runs.begin();
-                   if (process.keeper->ask_now(ana, CancelRun{open, "not wanted"}))
+                   if (process.keeper->ask_now(ana, Cancel{scope_of(open), "not wanted"}))
                      process.world.sometimes("a run was cancelled");
                  }
                });

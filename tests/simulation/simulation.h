@@ -57,6 +57,7 @@ class Simulation {
   void people(Process& process);
   void compensate();
   void resume_compensation();
+  void withdraw_if_settled(Process& process, CompensationId id);
   void reconcile_now();
   void bring_to_an_end();
   void settle_what_waits(Process& process);

@@ -62,6 +62,20 @@ void Simulation::compensate() {
   resume_compensation();
 }
 
+// What a promoted standby lost can not be taken back: the operator gives that up, and reconcile
+// will say that it is lost.
+void Simulation::withdraw_if_settled(Process& process, CompensationId id) {
+  const CompensationState& c = *process.keeper->state().find(id);
+  if (c.phase != CompensationState::Phase::executing || c.intended || c.last_failure.empty())
+    return;
+  auto withdraw = [](Process& p, CompensationId which) -> asio::awaitable<void> {
+    const Command command = WithdrawCompensation{which, "the sink does not hold it"};
+    const auto answer = co_await p.keeper->ask(ana, command);
+    if (answer) p.world.sometimes("a compensation that could not be done was withdrawn");
+  };
+  (void)drive(process, withdraw(process, id));
+}
+
 void Simulation::resume_compensation() {
   for (int tries = 0; tries < 60; ++tries) {
     const bool calm = std::exchange(world.faults_off, world.faults_off || tries > 20);
@@ -81,16 +95,11 @@ void Simulation::resume_compensation() {
     };
     const bool done = drive(process, work(process, *open, result));
     if (done && (*result)->has_value()) world.sometimes("a compensation was executed");
+    if (done && !(*result)->has_value() && !process.ended && !process.late)
+      withdraw_if_settled(process, *open);
     if (!process.ended && !process.late) leave(process);
     world.faults_off = calm;
     world.time += static_cast<Timestamp>(world.operators.below(60)) * second;
-  }
-  // Known, and open: what a promoted standby lost can not be taken back, and a started compensation
-  // can not be withdrawn. Such a seed shows nothing more.
-  if (!server.vanished.empty()) {
-    given_up_ = true;
-    ++world.figures.ended_as["compensating what a standby lost"];
-    return;
   }
   throw Broken{"I18: a compensation does not end"};
 }

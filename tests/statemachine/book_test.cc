@@ -161,7 +161,7 @@ TEST(Role, OfAnAdminCoversEverythingButApproving) {
 
 TEST(Role, OfAStewardDoesNotReachTheRuns) {
   const History staff = running + enrolled("otto", {"operator"}) + enrolled("stella", {"steward"});
-  given(staff).as("stella").when(CancelRun{.run = run0, .reason = "?"}).then(not_allowed);
+  given(staff).as("stella").when(Cancel{.scope = scope_of(run0), .reason = "?"}).then(not_allowed);
   given(quarantined + enrolled("otto", {"operator"}) + enrolled("stella", {"steward"}))
       .as("ben")
       .when(ReleaseSlot{.slot = slot0, .reason = "fixed"})

@@ -183,6 +183,41 @@ TEST(Compensation, ThatFailsMayBeResumed) {
       .so([](const State& state) { EXPECT_TRUE(state.compensations[0].last_failure.empty()); });
 }
 
+TEST(Compensation, IsNotWithdrawnWhileAStepIsUnderWay) {
+  given(verified + proposed(proposing({step_of(1, 0)})) + started_it + intended_step())
+      .when(withdraw)
+      .then(wrong_phase)
+      .when(FailCompensation{.compensation = compensation0, .step = 0, .detail = "sink down"})
+      .when(withdraw)
+      .then(wrong_phase);
+}
+
+// The sink lost the load and no start could ever take it back.
+TEST(Compensation, IsWithdrawnOnceTheSinkSaidThatNothingWasDone) {
+  given(verified + proposed(proposing({step_of(1, 0)})) + started_it + intended_step())
+      .when(FailCompensation{
+          .compensation = compensation0, .step = 0, .detail = "not there", .settled = true})
+      .then({CompensationFailed{
+          .compensation = compensation0, .step = 0, .detail = "not there", .settled = true}})
+      .when(withdraw)
+      .then({CompensationWithdrawn{.compensation = compensation0, .reason = "changed my mind"}})
+      .so([](const State& state) {
+        EXPECT_EQ(state.slots[0].phase, SlotPhase::verified);
+        EXPECT_TRUE(state.open_compensations.empty());
+      });
+}
+
+TEST(Compensation, WithdrawnBetweenItsStepsKeepsWhatWasDone) {
+  given(two_partitions + proposed(proposing({step_of(1, 0, slot1), step_of(1, 0, slot0)})) +
+        started_it + intended_step() + committed())
+      .when(withdraw)
+      .then({CompensationWithdrawn{.compensation = compensation0, .reason = "changed my mind"}})
+      .so([](const State& state) {
+        EXPECT_EQ(state.slots[1].phase, SlotPhase::compensated);
+        EXPECT_EQ(state.slots[0].phase, SlotPhase::verified);
+      });
+}
+
 TEST(Compensation, IsProposedWithStepsAndAReason) {
   given(verified).when(proposing({})).then(unknown);
   ProposeCompensation mute = proposing({step_of(1, 0)});

@@ -1,4 +1,5 @@
 // Loads: intent, then exactly one of committed and aborted, then verified; later perhaps lost.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "tests/support/scenario.h"
@@ -119,8 +120,34 @@ TEST(Commit, IsOfTheIntendedLoadAndItsRows) {
   given(intended).when(committing(load_b)).then(mismatch);
   given(intended).when(committing(load_a, 9)).then(mismatch);
   CommitLoad many = committing();
-  many.files.resize(limits::list_items_max + 1);
+  many.files.resize(limits::files_per_load_max + 1);
   given(intended).when(many).then(too_large);
+}
+
+CommitLoad committing_files(std::size_t count) {
+  CommitLoad c = committing();
+  for (std::size_t i = 0; i < count; ++i)
+    c.files.push_back({fmt::format("part-{}.parquet", i), i, i, load_a});
+  return c;
+}
+
+TEST(Commit, NamesTheFilesWhereTheyAreFew) {
+  const CommitLoad few = committing_files(limits::files_in_commit_max);
+  LoadCommitted committed = commits();
+  committed.files = few.files;
+  given(intended).when(few).then({committed});
+}
+
+// An entry is bounded, and so is the proof of a row that carries it.
+TEST(Commit, ListsManyFilesBeforeIt) {
+  const CommitLoad many = committing_files(limits::list_items_max + 1);
+  LoadFilesListed first{.run = run0, .slot = slot0, .load_id = load_a, .files = many.files};
+  first.files.pop_back();
+  const LoadFilesListed last{
+      .run = run0, .slot = slot0, .load_id = load_a, .files = {many.files.back()}};
+  LoadCommitted committed = commits();
+  committed.files_listed = limits::list_items_max + 1;
+  given(intended).when(many).then({first, last, committed});
 }
 
 TEST(Commit, OfASlotWithoutLoadsIsRefused) {

@@ -19,7 +19,7 @@ StartRun starting(std::uint8_t n = 1) {
           .reason = "nightly"};
 }
 const FinishRun finish{.run = run0};
-const CancelRun cancel{.run = run0, .reason = "wrong day"};
+const Cancel cancel{.scope = scope_of(run0), .reason = "wrong day"};
 
 Paused pause_of(const Scope& scope) { return {.scope = scope, .reason = "deploy"}; }
 const Scope whole_book{};
@@ -269,11 +269,47 @@ TEST(Cancel, VoidsTheApprovalThatWasAskedFor) {
 
 TEST(Cancel, LeavesPartitionsOfOtherRunsAlone) {
   given(next_run + skipped_as(SkipReason::unchanged, 1))
-      .when(CancelRun{.run = run1, .reason = "wrong day"})
+      .when(Cancel{.scope = scope_of(run1), .reason = "wrong day"})
       .so(SlotPhase::verified);
   given(held + finished(run0, RunOutcome::held) + started(run1) + skipped_as(SkipReason::waiting))
-      .when(CancelRun{.run = run1, .reason = "wrong day"})
+      .when(Cancel{.scope = scope_of(run1), .reason = "wrong day"})
       .so(SlotPhase::held);
+}
+
+TEST(Cancel, OfAPartitionLeavesTheRunToItsOthers) {
+  const Scope partition{.kind = ScopeKind::partition, .pipeline = {}, .run = no_run, .slot = slot0};
+  const Cancel one{.scope = partition, .reason = "wrong day"};
+  for (const History& history : {planned, running, staged, held, awaiting,
+                                 running + failed_with(ErrorClass::transient) + retry_in(500)})
+    given(history)
+        .when(one)
+        .then({SlotCancelled{.run = run0, .slot = slot0, .reason = "wrong day"}})
+        .so(SlotPhase::cancelled)
+        .when(StageAttempt{.staged = staged_as(), .approvals_needed = 0, .approval_digest = {}})
+        .then(wrong_phase)
+        .when(one)
+        .then(already)
+        .when(finish)
+        .then({finished(run0, RunOutcome::succeeded)});
+  given(intended).when(one).then(wrong_phase);
+  given(done).when(one).then(wrong_phase);
+  given(defined).when(one).then(unknown);
+}
+
+TEST(Cancel, OfAPipelineOrTheBookIsOfEveryRunThatIsOpen) {
+  const Scope runways{
+      .kind = ScopeKind::pipeline, .pipeline = "runways", .run = no_run, .slot = no_slot};
+  const Scope strange{
+      .kind = ScopeKind::pipeline, .pipeline = "strange", .run = no_run, .slot = no_slot};
+  for (const Scope& scope : {Scope{}, runways})
+    given(planned)
+        .when(Cancel{.scope = scope, .reason = "wrong day"})
+        .then({RunCancelled{.run = run0, .reason = "wrong day"}})
+        .so(SlotPhase::cancelled)
+        .when(Cancel{.scope = scope, .reason = "wrong day"})
+        .then(wrong_phase);
+  given(done).when(Cancel{.scope = {}, .reason = "wrong day"}).then(wrong_phase);
+  given(planned).when(Cancel{.scope = strange, .reason = "wrong day"}).then(unknown);
 }
 
 TEST(Cancel, OfWhatIsNotGoingOnIsRefused) {

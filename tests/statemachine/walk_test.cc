@@ -382,7 +382,7 @@ class Walk {
         if (random_.one_in(4)) return FinishRun{.run = open_run()};
         return stage(slot_in(SlotPhase::running));
       case 7:
-        if (random_.one_in(4)) return CancelRun{.run = open_run(), .reason = reason()};
+        if (random_.one_in(4)) return Cancel{.scope = scope_of(open_run()), .reason = reason()};
         return MarkDrained{.scope = some_scope()};
       case 8:
         if (random_.one_in(3)) return Pause{.scope = some_scope(), .reason = reason()};

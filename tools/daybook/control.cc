@@ -52,12 +52,25 @@ Outcome resume(Invocation& in) {
 Outcome cancel(Invocation& in) {
   const auto book = read_book(in);
   if (!book) return std::unexpected(book.error());
-  const auto run = find_run(book->state, in.arguments.text("RUN"));
-  if (!run) return std::unexpected(run.error());
-  const nlohmann::json arguments = {{"run", static_cast<std::uint32_t>(*run)},
-                                    {"reason", in.arguments.text("reason")}};
-  return decide_and_report(in, *book, {"cancel", arguments}, fmt::format("cancelled run {}", *run),
-                           {fmt::format("daybook runs show {}", *run)});
+  const Arguments& args = in.arguments;
+  const bool narrowed = args.has("pipeline") || args.has("partition");
+  if (args.has("RUN") + args.has("all") + narrowed != 1)
+    return usage("a RUN, --pipeline, --partition or --all", "one scope is needed, and only one");
+  if (args.has("RUN")) {
+    const auto run = find_run(book->state, args.text("RUN"));
+    if (!run) return std::unexpected(run.error());
+    const nlohmann::json arguments = {{"run", static_cast<std::uint32_t>(*run)},
+                                      {"reason", args.text("reason")}};
+    return decide_and_report(in, *book, {"cancel", arguments},
+                             fmt::format("cancelled run {}", *run),
+                             {fmt::format("daybook runs show {}", *run)});
+  }
+  auto where = named_scope(in, book->state);
+  if (!where) return std::unexpected(where.error());
+  where->first["reason"] = args.text("reason");
+  const std::string what = args.has("partition") ? "" : "every open run of ";
+  return decide_and_report(in, *book, {"cancel", where->first}, "cancelled " + what + where->second,
+                           {"daybook runs list"});
 }
 
 Outcome hold_load(Invocation& in) {

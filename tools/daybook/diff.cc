@@ -245,7 +245,8 @@ class RunComparison {
       auto stored =
           stored_rows(view_, **pipeline, *book_.state.find(facts.slot), *generations[side]);
       if (!stored) return std::unexpected(problem_of(stored.error()));
-      (side == 0 ? request.a : request.b) = {stored->format, std::move(stored->files)};
+      (side == 0 ? request.a : request.b) =
+          RowFiles{.format = stored->format, .files = std::move(stored->files)};
     }
     const auto scratch = ScratchFolder::make();
     if (!scratch) return std::unexpected(scratch.error());

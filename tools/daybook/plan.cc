@@ -61,7 +61,7 @@ Outcome show_plan(Invocation& in, std::shared_ptr<const Pipeline> pipeline, cons
   for (const RunId id : book->state.open_runs)
     if (book->state.find(id)->pipeline == pipeline->name) {
       open_run = fmt::format("run {} is open and is finished first", id);
-      Decision cancelled = decide(copy, context, CancelRun{id, "plan"});
+      Decision cancelled = decide(copy, context, Cancel{scope_of(id), "plan"});
       record(copy, context, cancelled);
       Decision finished = decide(copy, context, FinishRun{id});
       record(copy, context, finished);

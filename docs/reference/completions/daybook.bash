@@ -45,7 +45,7 @@ _daybook() {
     'runs show') words='--events --as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'pause') words='--pipeline --run --partition --reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'resume') words='--pipeline --run --partition --reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
-    'cancel') words='--reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
+    'cancel') words='--pipeline --partition --all --reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'reconcile') words='--deep --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help'; files=1 ;;
     'hold list') words='--as-of --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;
     'hold load') words='--pipeline --reason --dry-run --book --output --fields --time --quiet --color --error-format --yes --no-input --help' ;;

@@ -9,7 +9,7 @@ complete -c daybook -n __fish_use_subcommand -a rerun -d 'run again what failed'
 complete -c daybook -n __fish_use_subcommand -a runs -d 'what ran'
 complete -c daybook -n __fish_use_subcommand -a pause -d 'start no new work'
 complete -c daybook -n __fish_use_subcommand -a resume -d 'take a pause back'
-complete -c daybook -n __fish_use_subcommand -a cancel -d 'cancel a run'
+complete -c daybook -n __fish_use_subcommand -a cancel -d 'cancel a run, a partition, a pipeline or all'
 complete -c daybook -n __fish_use_subcommand -a reconcile -d 'compare a sink with the book'
 complete -c daybook -n __fish_use_subcommand -a hold -d 'partitions that wait for a decision'
 complete -c daybook -n __fish_use_subcommand -a quarantine -d 'records and partitions that were set aside'
@@ -57,7 +57,7 @@ complete -c daybook -n '__fish_seen_subcommand_from compensate' -a propose -d 'p
 complete -c daybook -n '__fish_seen_subcommand_from compensate' -a list -d 'compensations, newest first'
 complete -c daybook -n '__fish_seen_subcommand_from compensate' -a show -d 'one compensation, step by step'
 complete -c daybook -n '__fish_seen_subcommand_from compensate' -a start -d 'carry out an approved compensation'
-complete -c daybook -n '__fish_seen_subcommand_from compensate' -a withdraw -d 'take a proposal back'
+complete -c daybook -n '__fish_seen_subcommand_from compensate' -a withdraw -d 'take a proposal back, or give up what can not go on'
 complete -c daybook -n '__fish_seen_subcommand_from approvals' -a list -d 'what waits for a signature'
 complete -c daybook -n '__fish_seen_subcommand_from approvals' -a show -d 'one approval: what it is about and who may sign'
 complete -c daybook -n '__fish_seen_subcommand_from approvals' -a text -d 'print exactly what is to be signed'
@@ -137,6 +137,9 @@ complete -c daybook -n '__fish_seen_subcommand_from resume' -l run -d 'one run' 
 complete -c daybook -n '__fish_seen_subcommand_from resume' -l partition -d 'one partition; with --pipeline where several have it' -x
 complete -c daybook -n '__fish_seen_subcommand_from resume' -l reason -d 'why; kept in the book' -x
 complete -c daybook -n '__fish_seen_subcommand_from resume' -l dry-run -d 'say what would be done, and do nothing'
+complete -c daybook -n '__fish_seen_subcommand_from cancel' -l pipeline -d 'a pipeline by its name' -x
+complete -c daybook -n '__fish_seen_subcommand_from cancel' -l partition -d 'one partition; with --pipeline where several have it' -x
+complete -c daybook -n '__fish_seen_subcommand_from cancel' -l all -d 'every open run of the book'
 complete -c daybook -n '__fish_seen_subcommand_from cancel' -l reason -d 'why; kept in the book' -x
 complete -c daybook -n '__fish_seen_subcommand_from cancel' -l dry-run -d 'say what would be done, and do nothing'
 complete -c daybook -n '__fish_seen_subcommand_from reconcile' -F

@@ -179,7 +179,9 @@ TEST(EventCodec, HoldsTheLongestListsOfElementsThatSayNothing) {
   staged.files.resize(limits::list_items_max);
   staged.rules.resize(limits::list_items_max);
   staged.gates.resize(limits::list_items_max);
-  for (const Event& event : {Event{committed}, Event{staged}}) {
+  LoadFilesListed listed;
+  listed.files.resize(limits::list_items_max);
+  for (const Event& event : {Event{committed}, Event{staged}, Event{listed}}) {
     const Entry entry{.envelope = {}, .event = event};
     const auto bytes = encode(entry);
     EXPECT_TRUE(is_canonical(bytes));
@@ -393,7 +395,7 @@ TEST(EventCodec, DescribesAnEntryInOneLine) {
   EXPECT_EQ(describe(encode(committed())),
             "LoadCommitted run=0 slot=4 load_id=010203040506 rows=43511 recovered=false "
             "evidence=\"manifest 9f2c\" files=[(name=\"a.parquet\" bytes=1024 rows=43511 "
-            "digest=414243444546)]");
+            "digest=414243444546)] files_listed=0");
   EXPECT_EQ(describe(Bytes{}), "unreadable: 0 bytes are no entry");
 }
 
@@ -407,7 +409,7 @@ TEST(EventCodec, RendersAnEntryAsJson) {
       R"("load_id":"0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20",)"
       R"("rows":43511,"recovered":false,"evidence":"manifest 9f2c","files":[{"name":"a.parquet",)"
       R"("bytes":1024,"rows":43511,)"
-      R"("digest":"4142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f60"}]}})");
+      R"("digest":"4142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f60"}],"files_listed":0}})");
   EXPECT_THAT(entry_json(scheduled(), 8), HasSubstr(R"("seed":"18369614221190020847")"));
   EXPECT_THAT(entry_json(scheduled(), 8), HasSubstr(R"("correlation":null)"));
 }
