@@ -411,7 +411,8 @@ Decision on(const State& state, const Context&, const AbortLoad& c) {
   std::vector<Event> events = {LoadAborted{
       .run = (*load)->run, .slot = c.slot, .load_id = c.load_id, .evidence = c.evidence}};
   const Slot& slot = *state.find(c.slot);
-  if (state.find(slot.run)->cancelled) return events;
+  const RunState* run = state.find(slot.run);
+  if (run == nullptr || run->cancelled) return events;
   const bool ours = slot.attempt_epoch == state.epoch;
   if (!c.failure) {
     if (!ours) set_aside_poison(c.slot, slot, events);
