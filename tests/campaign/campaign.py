@@ -110,6 +110,8 @@ class Campaign:
                          + self.project.ask("explain", part, "--all").out)
 
     def spent(self):
+        if self.options.faults and sum(self.runs_of.values()) >= self.options.faults:
+            return True
         if self.options.cycles and self.done >= self.options.cycles:
             return True
         return bool(self.options.seconds) and time.monotonic() - self.started > self.options.seconds
@@ -176,13 +178,14 @@ def main(kind, cycles=5, rows=2500):
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sink", choices=kind.sinks, default=kind.sinks[0])
     parser.add_argument("--cycles", type=int, default=0, help="end after so many")
+    parser.add_argument("--faults", type=int, default=0, help="end after so many: kills, pauses …")
     parser.add_argument("--seconds", type=float, default=0, help="end after so long")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--rows", type=int, default=rows, help="of each of the eight files")
     parser.add_argument("--report", help="a JSON file to write")
     parser.add_argument("--keep", action="store_true", help="after a failure, leave project and book there")
     options = parser.parse_args()
-    if not options.cycles and not options.seconds:
+    if not options.cycles and not options.seconds and not options.faults:
         options.cycles = cycles
     if options.seed is None:
         options.seed = int(time.time())

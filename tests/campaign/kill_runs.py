@@ -7,7 +7,7 @@ plain `daybook run`, with nothing done by hand, must exit 0, and the sink must h
 newest sources give: none lost, none doubled, none stale. Compensations are killed the same way and must
 give exactly the generation before. The campaign ends with `verify` and `reconcile --deep`.
 
-    kill_runs.py --sink csv --cycles 100 --seed 7
+    kill_runs.py --sink csv --faults 500 --seed 7
     kill_runs.py --sink postgres --seconds 600 --report build/kills.json
 """
 
