@@ -54,7 +54,7 @@ std::expected<ErasureWish, Problem> wish_of(Invocation& in, const State& state) 
   if (!subjects) return std::unexpected(subjects.error());
   ErasureWish wish{.subjects = std::move(*subjects),
                    .expired = args.has("expired"),
-                   .now = in.output.now(),
+                   .now = args.has("as-of") ? state.now : in.output.now(),
                    .pipeline = args.text("pipeline"),
                    .quarantine = args.text("only") != "inputs",
                    .inputs = args.text("only") != "quarantine"};

@@ -45,6 +45,7 @@ Outcome show_plan(Invocation& in, std::shared_ptr<const Pipeline> pipeline, cons
   if (!book) return std::unexpected(book.error());
   const auto payloads = open_payloads(book->paths);
   if (!payloads) return std::unexpected(payloads.error());
+  in.output.judges_present("the pipeline, its contracts and the source files");
   const auto offered = offers_of(*pipeline);
   if (!offered) return std::unexpected(problem_of(offered.error()));
 
