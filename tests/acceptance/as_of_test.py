@@ -4,6 +4,7 @@
 import os
 import shutil
 import subprocess
+import time
 
 import small
 from harness import ROOT, Acceptance, Project, files_below, main
@@ -151,9 +152,22 @@ class AsOf(Acceptance):
         self.assertIn("NOT POSSIBLE", replaced.out)
 
     def test_erase_plan_is_of_what_was_kept_then(self):
-        now = self.one.json("erase", "plan", "--run", 0, "--run", 0, exits=2)
         then = self.one.json("erase", "plan", "--subject", f"name={SECRET}", "--as-of", self.first)
         self.assertEqual(then["records"], 1)
+        self.one.do("erase", "plan", "--run", 1, exits=(0, 5))
+        missing = self.one.do("erase", "plan", "--run", 1, "--as-of", self.first, exits=5)
+        self.assertIn("there is no run 1", missing.err)
+
+    def test_erase_plan_counts_the_time_until_then(self):
+        project = small.make(self.project())
+        project.write(FILE, project.read(FILE).decode() + "retention: {quarantine: 1s}\n")
+        small.write_day(project, DAYS[0], ["1,one,1", f"2,{SECRET},5000"])
+        project.do("run", FILE)
+        size = project.size()
+        time.sleep(2)
+        self.assertEqual(project.json("erase", "plan", "--expired")["records"], 1)
+        then = project.do("erase", "plan", "--expired", "--as-of", size, exits=5)
+        self.assertIn("nothing readable of that kind", then.err)
 
     def test_what_is_not_of_now_can_not_be_proposed(self):
         size = self.one.size()
@@ -255,6 +269,9 @@ class AsOf(Acceptance):
         self.assertTrue(after["good"], after)
         self.assertEqual(after["erased"] + after["payloads"], before["payloads"])
         self.assertGreater(after["erased"], 0)
+        archive = project.at("then.zip")
+        project.do("evidence", archive, "--run", 0, "--as-of", size)
+        self.verified(archive, "--key", project.do("ledger", "key").out.strip())
         gone = project.do("erase", "plan", "--subject", f"name={SECRET}", "--as-of", size, exits=5)
         self.assertIn("erased", gone.err)
 

@@ -117,6 +117,13 @@ void tell_moment(Invocation& in, const Ledger& ledger, Snapshots snapshots) {
                             : AsOf{.entries = size, .recorded_at = "", .state_root = ""});
 }
 
+Problem problem_then(const Arguments& arguments, const Error& error) {
+  Problem problem = problem_of(error);
+  if (arguments.has("as-of") && error.code == Error::Code::not_found)
+    problem.hint = "what was erased after that moment can not be read any more";
+  return problem;
+}
+
 std::string key_command(const Arguments& arguments, const Ledger& ledger) {
   if (!arguments.has("as-of")) return "daybook ledger key > log.vkey";
   return fmt::format("daybook ledger key --as-of {} > log.vkey", ledger.head().size);

@@ -39,6 +39,8 @@ std::expected<std::unique_ptr<Ledger>, Problem> ledger_asked(const Invocation& i
 // Lets the answer name its moment, for commands that fold no state before they answer. Of what can
 // not be folded it names the index alone. Nothing without --as-of.
 void tell_moment(Invocation& in, const Ledger& ledger, Snapshots snapshots);
+// What could not be read of a moment may have been erased since, which is then said.
+Problem problem_then(const Arguments& arguments, const Error& error);
 // The command that prints the key which signed what was asked for.
 std::string key_command(const Arguments& arguments, const Ledger& ledger);
 std::expected<std::unique_ptr<RocksdbLedger>, Problem> open_ledger(const BookPaths& paths,

@@ -77,8 +77,11 @@ Outcome evidence(Invocation& in) {
             : "evidence is signed where the book's key is; a copy without it can not make any";
     return std::unexpected(std::move(problem));
   }
+  const auto now = fold(*book->whole, book->whole->head().size);
+  if (!now) return std::unexpected(problem_of(now.error()));
   const EvidenceSource source{
       .state = book->state,
+      .now = *now,
       .ledger = *book->ledger,
       .payloads = *payloads,
       .approval_text = [&](const State& then, ApprovalId id) {
