@@ -308,7 +308,7 @@ class Gather {
   }
   // A text that was erased is not there; that is no fault, and the report says so.
   Result<std::optional<SaltedText>> salted_text(const PayloadRef& ref) const {
-    if (ref.bytes == 0 || book_.state.erased.contains(ref.digest)) return std::nullopt;
+    if (ref.bytes == 0 || book_.now.erased.contains(ref.digest)) return std::nullopt;
     auto text = book_.payloads.get(PayloadAddress{ref.digest, ref.bytes});
     if (!text) return std::unexpected(text.error());
     const auto salt = book_.payloads.salt_of(PayloadAddress{ref.digest, ref.bytes});

@@ -18,10 +18,12 @@ struct EvidenceWish {
   std::string made_at = {};
 };
 
-// The book as of its newest entry, and the text that an approval was about, asked with the state of
-// the moment it was asked for: `conflict` or `not_found` where that can not be told any more.
+// The book as of the last entry of this ledger, and as it is now: what was erased between them can
+// not be read, and is left out. The text that an approval was about is asked with the state of the
+// moment it was asked for: `conflict` or `not_found` where that can not be told any more.
 struct EvidenceSource {
   const State& state;
+  const State& now;
   const Ledger& ledger;
   const PayloadStore& payloads;
   std::function<Result<std::string>(const State& then, ApprovalId id)> approval_text;

@@ -29,6 +29,27 @@ def run(*words, cwd=None, env=None, stdin=None, timeout=120):
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
+# Commands that answer or act about the present alone, and why a moment of the book means nothing to
+# them. Every other one takes --as-of: a new command either takes it or is named here.
+RECORDS = "records something: the book ends where it ends"
+NO_BOOK = "reads no book"
+OF_THE_PRESENT = {
+    **dict.fromkeys("""run;rerun;pause;resume;cancel;hold load;hold discard;quarantine amend;quarantine release;
+quarantine discard;quarantine import;quarantine release-partition;compensate propose;compensate start;
+compensate withdraw;approvals approve;approvals reject;principals add;principals revoke;erase propose;erase start;
+erase withdraw;legal-hold add;legal-hold release;ledger key rotate;ledger new-origin;ledger witness add;
+ledger witness remove""".replace("\n", "").split(";"), RECORDS),
+    **dict.fromkeys(["check", "completion", "help", "version"], NO_BOOK),
+    "init": "makes a book",
+    "quickstart": "makes a book",
+    "reconcile": "compares the sink as it is with the book as it is",
+    "ledger witness collect": "asks the witnesses to sign the newest checkpoint",
+    "ledger timestamp": "asks an authority to stamp the newest checkpoint",
+    "serve-tiles": "serves what is there until it is stopped",
+    "doctor": "looks at the machine",
+}
+
+
 class Base(unittest.TestCase):
     def expect(self, code, *words, **more):
         done = run(*words, **more)
@@ -120,6 +141,18 @@ class Pages(Base):
                     # --help after the words: the line is parsed as a whole, and nothing is done.
                     words = shlex.split(line)[1:]
                     self.expect(GOOD, *words, "--help")
+
+    def test_every_command_takes_a_moment_or_has_a_reason_not_to(self):
+        takes = {command for command in self.commands()
+                 if "--as-of MOMENT" in self.expect(GOOD, *command.split(), "--help").stdout.decode()}
+        self.assertEqual(takes & set(OF_THE_PRESENT), set())
+        self.assertEqual(takes | set(OF_THE_PRESENT), set(self.commands()))
+        self.assertTrue(all(OF_THE_PRESENT.values()))
+
+    def test_a_command_of_the_present_says_so(self):
+        for command in OF_THE_PRESENT:
+            done = self.expect(USAGE, *command.split(), "--as-of", "3")
+            self.assertIn(f"daybook {command} is about the present: it takes no --as-of".encode(), done.stderr)
 
     def test_topics(self):
         for topic in ("exit-codes", "environment", "formatting", "problems"):

@@ -108,6 +108,9 @@ std::string full_name(const Flag& flag) { return "--" + flag.name; }
 
 std::unexpected<Problem> unknown_flag(std::string_view given, const std::vector<const Flag*>& flags,
                                       std::string_view path) {
+  if (std::ranges::find(reading_flags(), given, full_name) != reading_flags().end())
+    return usage("what only reads a book takes it: daybook state --as-of 40",
+                 "daybook {} is about the present: it takes no {}", path, given);
   std::vector<std::string> names;
   for (const Flag* flag : flags) names.push_back(full_name(*flag));
   const std::string near = nearest(given, names);

@@ -1,10 +1,12 @@
-// The first entry at which two histories part, or at which one departs from what it recorded.
+// The first entry at which two histories part, or at which one departs from what it recorded. With
+// --as-of, a moment of the first of them, nothing after it is looked at in either.
 #include "replay/bisect.h"
 
 #include "ledger/codec/event_codec.h"
 #include "ledger/file_system.h"
 #include "replay/exported_ledger.h"
 #include "replay/fold.h"
+#include "replay/ledger_prefix.h"
 #include "replay/queries.h"
 #include "statemachine/apply.h"
 #include "tools/daybook/book_reader.h"
@@ -19,7 +21,8 @@ namespace fs = std::filesystem;
 struct Named {
   std::string path;
   bool exported = false;
-  std::unique_ptr<Ledger> ledger;
+  std::unique_ptr<Ledger> whole;
+  std::unique_ptr<Ledger> ledger = {};  // what of it is looked at
 };
 
 std::expected<Named, Problem> open_named(const std::string& text) {
@@ -170,9 +173,19 @@ Outcome bisect(Invocation& in) {
   const std::string first = in.arguments.text("A"), second = in.arguments.text("B");
   auto a = first.empty() ? open_own(in) : open_named(first);
   if (!a) return std::unexpected(a.error());
+  auto asked = ledger_asked(in, *a->whole);
+  if (!asked) return std::unexpected(asked.error());
+  a->ledger = std::move(*asked);
+  // What is examined may not be as a snapshot has it.
+  tell_moment(in, *a->ledger, Snapshots::ignore);
   if (second.empty()) return examine(in, *a);
-  const auto b = open_named(second);
+  auto b = open_named(second);
   if (!b) return std::unexpected(b.error());
+  const EntryIndex all = b->whole->head().size;
+  auto same = LedgerPrefix::open(
+      *b->whole, in.arguments.has("as-of") ? std::min(all, a->ledger->head().size) : all);
+  if (!same) return std::unexpected(problem_of(same.error()));
+  b->ledger = std::move(*same);
   return compare(in, *a, *b);
 }
 

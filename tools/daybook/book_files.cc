@@ -63,7 +63,7 @@ bool is_successor(FileSystem& files, const std::string& path, const std::string&
 }  // namespace
 
 Result<BookFiles> check_book_files(
-    const BookPaths& paths, const BookConfig& config, const Ledger& ledger,
+    const BookPaths& paths, const BookConfig& config, const Ledger& ledger, EntryIndex size,
     const std::function<void(std::uint64_t done, std::uint64_t all)>& progress) {
   BookFiles out;
   const auto finding = [&](std::string rule, std::string detail) {
@@ -103,6 +103,7 @@ Result<BookFiles> check_book_files(
   if (!store) return std::unexpected(store.error());
   std::uint64_t done = 0;
   payloads.insert(erasures.replaced.begin(), erasures.replaced.end());
+  std::erase_if(payloads, [&](const auto& named) { return named.second >= size; });
   for (const auto& [ref, index] : payloads) {
     if (const auto gone = erasures.erased.find(ref); gone != erasures.erased.end()) {
       ++out.erased;

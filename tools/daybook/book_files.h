@@ -17,10 +17,11 @@ struct BookFiles {
   std::vector<Finding> findings;
 };
 
-// Reads every payload an entry refers to and authenticates it. A copy of a book without its signing
-// key is whole; one whose key is another is not. An error only where the ledger can not be read.
+// Reads every payload that one of the first `size` entries refers to and authenticates it; all
+// entries say what was erased, and which key signs. A copy of a book without its signing key is
+// whole; one whose key is another is not. An error only where the ledger can not be read.
 Result<BookFiles> check_book_files(
-    const BookPaths& paths, const BookConfig& config, const Ledger& ledger,
+    const BookPaths& paths, const BookConfig& config, const Ledger& ledger, EntryIndex size,
     const std::function<void(std::uint64_t done, std::uint64_t all)>& progress);
 
 }  // namespace daybook

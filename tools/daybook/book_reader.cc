@@ -5,7 +5,7 @@
 
 #include "ledger/codec/event_codec.h"
 #include "ledger/file_system.h"
-#include "replay/fold.h"
+#include "replay/ledger_prefix.h"
 #include "replay/state_bytes.h"
 
 namespace daybook {
@@ -31,6 +31,31 @@ std::expected<BookPaths, Problem> named(const std::string& text, std::string_vie
               .code = "DB-1003",
               .message = fmt::format("there is no book in {} ({})", printable(text), by),
               .hint = "daybook init DIR makes one"});
+}
+
+std::expected<EntryIndex, Problem> size_asked(const Arguments& arguments, const Ledger& ledger) {
+  const EntryIndex size = ledger.head().size;
+  if (!arguments.has("as-of")) return size;
+  const std::string moment = arguments.text("as-of");
+  if (const auto number = parse_number(moment)) {
+    if (*number > size)
+      return not_found(fmt::format("--as-of {} is the newest", size),
+                       "the book has {} entries; --as-of {} is not there yet", size, *number);
+    return *number;
+  }
+  const auto time = parse_time(moment);
+  if (!time)
+    return usage("an entry number, a date, or a time with its zone: 2026-01-31T09:00:00Z",
+                 "--as-of takes a moment of the book, not \"{}\"", printable(moment));
+  const auto found = size_as_of(ledger, *time);
+  if (!found) return std::unexpected(problem_of(found.error()));
+  return *found;
+}
+
+AsOf moment_of(const State& state) {
+  return {.entries = state.size,
+          .recorded_at = state.size == 0 ? "" : iso_time(state.now),
+          .state_root = hex(state_root(state))};
 }
 
 }  // namespace
@@ -67,30 +92,41 @@ std::expected<ReadBook, Problem> read_book(Invocation& in) {
   if (!config) return std::unexpected(problem_of(config.error()));
   auto ledger = open_ledger(*paths, *config);
   if (!ledger) return std::unexpected(ledger.error());
-  EntryIndex size = (*ledger)->head().size;
-  if (in.arguments.has("as-of")) {
-    const std::string moment = in.arguments.text("as-of");
-    if (const auto number = parse_number(moment)) {
-      if (*number > size)
-        return not_found("", "the book has {} entries; --as-of {} is not there yet", size, *number);
-      size = *number;
-    } else if (const auto time = parse_time(moment)) {
-      const auto found = size_as_of(**ledger, *time);
-      if (!found) return std::unexpected(problem_of(found.error()));
-      size = *found;
-    } else {
-      return usage("an entry number, a date, or a time with its zone: 2026-01-31T09:00:00Z",
-                   "--as-of takes a moment of the book, not \"{}\"", printable(moment));
-    }
-  }
-  auto state = fold(**ledger, size);
+  auto asked = ledger_asked(in, **ledger);
+  if (!asked) return std::unexpected(asked.error());
+  auto state = fold(**asked, (*asked)->head().size);
   if (!state) return std::unexpected(problem_of(state.error()));
-  if (in.arguments.has("as-of")) {
-    in.output.stands_at({.entries = size,
-                         .recorded_at = size == 0 ? "" : iso_time(state->now),
-                         .state_root = hex(state_root(*state))});
-  }
-  return ReadBook{*paths, *config, std::move(*ledger), std::move(*state)};
+  if (in.arguments.has("as-of")) in.output.stands_at(moment_of(*state));
+  return ReadBook{*paths, *config, std::move(*ledger), std::move(*asked), std::move(*state)};
+}
+
+std::expected<std::unique_ptr<Ledger>, Problem> ledger_asked(const Invocation& in,
+                                                             const Ledger& whole) {
+  const auto size = size_asked(in.arguments, whole);
+  if (!size) return std::unexpected(size.error());
+  auto asked = LedgerPrefix::open(whole, *size);
+  if (!asked) return std::unexpected(problem_of(asked.error()));
+  return std::move(*asked);
+}
+
+void tell_moment(Invocation& in, const Ledger& ledger, Snapshots snapshots) {
+  if (!in.arguments.has("as-of")) return;
+  const EntryIndex size = ledger.head().size;
+  const auto state = fold(ledger, size, snapshots);
+  in.output.stands_at(state ? moment_of(*state)
+                            : AsOf{.entries = size, .recorded_at = "", .state_root = ""});
+}
+
+Problem problem_then(const Arguments& arguments, const Error& error) {
+  Problem problem = problem_of(error);
+  if (arguments.has("as-of") && error.code == Error::Code::not_found)
+    problem.hint = "what was erased after that moment can not be read any more";
+  return problem;
+}
+
+std::string key_command(const Arguments& arguments, const Ledger& ledger) {
+  if (!arguments.has("as-of")) return "daybook ledger key > log.vkey";
+  return fmt::format("daybook ledger key --as-of {} > log.vkey", ledger.head().size);
 }
 
 std::expected<PayloadStore, Problem> open_payloads(const BookPaths& paths) {

@@ -6,6 +6,7 @@
 
 #include "ledger/payload_store.h"
 #include "ledger/rocksdb_ledger.h"
+#include "replay/fold.h"
 #include "replay/queries.h"
 #include "runner/book.h"
 #include "runner/book_view.h"
@@ -17,8 +18,9 @@ namespace daybook {
 struct ReadBook {
   BookPaths paths;
   BookConfig config;
-  std::unique_ptr<RocksdbLedger> ledger;
-  State state;  // as of --as-of, else of everything that is there
+  std::unique_ptr<RocksdbLedger> whole;
+  std::unique_ptr<Ledger> ledger;  // as of --as-of, else all that was there when it was opened
+  State state;                     // of that ledger
 
   BookView with(const PayloadStore& payloads) const {
     return {.state = state, .ledger = *ledger, .payloads = payloads};
@@ -29,6 +31,18 @@ struct ReadBook {
 std::expected<BookPaths, Problem> find_book_of(const Arguments& arguments);
 
 std::expected<ReadBook, Problem> read_book(Invocation& in);
+
+// The beginning of the ledger that --as-of names; without it, all of it as it is now. `whole`
+// outlives it.
+std::expected<std::unique_ptr<Ledger>, Problem> ledger_asked(const Invocation& in,
+                                                             const Ledger& whole);
+// Lets the answer name its moment, for commands that fold no state before they answer. Of what can
+// not be folded it names the index alone. Nothing without --as-of.
+void tell_moment(Invocation& in, const Ledger& ledger, Snapshots snapshots);
+// What could not be read of a moment may have been erased since, which is then said.
+Problem problem_then(const Arguments& arguments, const Error& error);
+// The command that prints the key which signed what was asked for.
+std::string key_command(const Arguments& arguments, const Ledger& ledger);
 std::expected<std::unique_ptr<RocksdbLedger>, Problem> open_ledger(const BookPaths& paths,
                                                                    const BookConfig& config);
 

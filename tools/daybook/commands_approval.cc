@@ -38,14 +38,20 @@ std::vector<CommandSpec> of_approval() {
        .summary = "what taking a load back would do, with numbers",
        .text =
            "Lists the loads to be taken back, newest first, and asks the sink how many rows would "
-           "go and come back. Changes nothing.",
+           "go and come back. Changes nothing.\n\n"
+           "With --as-of the loads, their order and the approvals are those of then; the sink is "
+           "asked as it is now, and says where what stood then does not stand any more. Such a "
+           "plan can not be proposed.",
        .arguments = {},
        .flags = what_to_take_back,
        .examples = {{"daybook compensate plan --run last", "all that the newest run loaded"},
                     {"daybook compensate plan --pipeline orders --partition 2026-01-04",
                      "one "
-                     "partition"}},
-       .exits = {Exit::not_found, Exit::conflict, Exit::unreachable}},
+                     "partition"},
+                    {"daybook compensate plan --partition 2026-01-04 --as-of 40",
+                     "what could have been taken back then"}},
+       .exits = {Exit::not_found, Exit::conflict, Exit::unreachable},
+       .reads_book = true},
       {.path = "compensate propose",
        .summary = "propose to take a load back",
        .text = "Puts the plan into the book and asks for the approvals the pipeline demands. They "

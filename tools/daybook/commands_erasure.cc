@@ -51,12 +51,17 @@ std::vector<CommandSpec> of_erasure() {
        .text = "Decrypts what the book keeps, looks, and lists what would become unreadable: "
                "quarantined records one by one, retained inputs as a whole. What a person is named "
                "by is used for looking and stands nowhere afterwards. Rows that were loaded are "
-               "the target's: they are not touched here. Changes nothing.",
+               "the target's: they are not touched here. Changes nothing.\n\n"
+               "With --as-of it is what the book kept then, and what had been kept long enough by "
+               "then; what was erased since can not be looked into. Such a plan can not be "
+               "proposed.",
        .arguments = {},
        .flags = what_to_erase,
        .examples = {{"daybook erase plan --subject email=ana@example.org", "one person"},
-                    {"daybook erase plan --expired", "what has been kept long enough"}},
-       .exits = {Exit::not_allowed, Exit::not_found}},
+                    {"daybook erase plan --expired", "what has been kept long enough"},
+                    {"daybook erase plan --run 0 --as-of 40", "what was kept of a run then"}},
+       .exits = {Exit::not_allowed, Exit::not_found},
+       .reads_book = true},
       {.path = "erase propose",
        .summary = "propose an erasure",
        .text =

@@ -44,7 +44,8 @@ std::vector<CommandSpec> of_history() {
            "the other nothing is wrong.\n\n"
            "With one: folds it from the first entry on and finds the first recorded state that is "
            "not reached again, the last checkpoint before it that is, and how near to the entry "
-           "what is kept leads.",
+           "what is kept leads.\n\n"
+           "With --as-of, a moment of A, nothing after as many entries is looked at in either.",
        .arguments = {{.name = "A",
                       .help = "a book or an export (default: this book)",
                       .form = Form::path,
@@ -53,8 +54,10 @@ std::vector<CommandSpec> of_history() {
        .flags = {},
        .examples = {{"daybook bisect . backup/.daybook", "a book and its copy"},
                     {"daybook bisect . audit", "a book and what was exported of it"},
-                    {"daybook bisect", "this book against what it recorded of itself"}},
-       .exits = {Exit::not_found, Exit::integrity, Exit::differs}},
+                    {"daybook bisect", "this book against what it recorded of itself"},
+                    {"daybook bisect . backup/.daybook --as-of 400", "their first 400 entries"}},
+       .exits = {Exit::not_found, Exit::integrity, Exit::differs},
+       .reads_book = true},
       {.path = "replay",
        .summary = "do a run again in a sandbox, as it was or as it might have been",
        .text =

@@ -77,15 +77,20 @@ std::vector<CommandSpec> of_projects() {
        .summary = "what a run would do, and why",
        .text = "Compares what the source offers now with what the book says was loaded, and names "
                "for each partition what a run would do with it and for what reason. Reads the "
-               "inputs, changes nothing.",
+               "inputs, changes nothing.\n\n"
+               "With --as-of the book is the one of then; the pipeline, its contracts and the "
+               "source files are those of now.",
        .arguments = {pipeline_argument},
        .flags = {partition_flag,
                  {.name = "force", .help = "as if nothing were known to be unchanged"},
                  {.name = "exit-code", .help = "exit 11 where there is something to do"}},
        .examples = {{"daybook plan orders.pipeline.yaml", "every partition"},
                     {"daybook plan orders.pipeline.yaml --partition 2026-01-04 -o json",
-                     "one partition, for a program"}},
-       .exits = {Exit::invalid, Exit::not_found, Exit::differs}},
+                     "one partition, for a program"},
+                    {"daybook plan orders.pipeline.yaml --as-of 40",
+                     "what would be run if the book ended there"}},
+       .exits = {Exit::invalid, Exit::not_found, Exit::differs},
+       .reads_book = true},
       {.path = "run",
        .summary = "run a pipeline",
        .text =

@@ -112,7 +112,10 @@ std::vector<CommandSpec> of_reading() {
            "approvals with their signatures, erasure receipts, the list of what was quarantined, "
            "and a page for people. daybook-verify checks it without the book.\n\n"
            "Entries hold no personal data. The bytes of quarantined records are left out unless "
-           "--with-records asks for them. Signed with the book's key, so it is made where that is.",
+           "--with-records asks for them. Signed with the book's key, so it is made where that is."
+           "\n\n"
+           "With --as-of it is what could have been handed over then, under the last checkpoint "
+           "of at most so many entries; where the key was replaced since, it is refused.",
        .arguments = {{.name = "FILE", .help = "the archive, a new file", .form = Form::path}},
        .flags = {{.name = "run", .value = "RUN", .help = "about this run", .form = Form::run},
                  {.name = "compensation",
@@ -130,20 +133,28 @@ std::vector<CommandSpec> of_reading() {
                  {.name = "with-records", .help = "the bytes of quarantined records, too"}},
        .examples = {{"daybook evidence run-0.zip --run 0", "one run"},
                     {"daybook evidence q1.zip --from 2026-01-01 --to 2026-03-31T23:59:59Z",
-                     "a quarter"}},
-       .exits = {Exit::invalid, Exit::not_found, Exit::conflict, Exit::integrity}},
+                     "a quarter"},
+                    {"daybook evidence run-0.zip --run 0 --as-of 40",
+                     "a run as far as it was known then"}},
+       .exits = {Exit::invalid, Exit::not_found, Exit::conflict, Exit::integrity},
+       .reads_book = true},
       {.path = "verify",
        .summary = "check the whole book",
        .text = "Re-reads every entry, recomputes every hash and the tree, folds the state again, "
                "checks every checkpoint's signature and state digest, and asks every invariant of "
                "every step. Then the files beside the ledger: every payload an entry refers to, "
                "the signing key and the configuration. Reports what it finds; repairs nothing. A "
-               "failure is exit 9.",
+               "failure is exit 9.\n\n"
+               "With --as-of the first entries alone are checked, with the tree and the "
+               "checkpoints of at most as many, and the payloads they refer to. What was erased "
+               "since is counted as erased, and the key is that of now.",
        .arguments = {},
        .flags = {},
        .examples = {{"daybook verify", "this book"},
-                    {"daybook verify --book backup/.daybook -o json", "a copy, for a program"}},
-       .exits = {Exit::not_found, Exit::conflict, Exit::integrity}},
+                    {"daybook verify --book backup/.daybook -o json", "a copy, for a program"},
+                    {"daybook verify --as-of 2026-01-31T09:00:00Z", "what was there at that time"}},
+       .exits = {Exit::not_found, Exit::conflict, Exit::integrity},
+       .reads_book = true},
       {.path = "doctor",
        .summary = "check the machine and the book's folder",
        .text = "Disk, file limits, permissions, clock, keeper, anchor, and the programs approvals "

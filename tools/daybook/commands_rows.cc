@@ -58,7 +58,9 @@ std::vector<CommandSpec> of_rows() {
            "definition, PROV-JSON, and README.txt, which says what was proved and what was not. "
            "daybook-verify checks it without Daybook, book or network.\n\n"
            "Quarantined records are proved likewise. A proof tells nothing of other rows. Several "
-           "keys go into a new folder, with each partition done again once.",
+           "keys go into a new folder, with each partition done again once.\n\n"
+           "With --as-of the row is the one of then, under the last checkpoint of at most so many "
+           "entries.",
        .arguments = {{.name = "DATASET", .help = "a pipeline, or a sink"},
                      {.name = "KEY", .help = key_help, .required = false, .repeats = true}},
        .flags = with(
@@ -78,7 +80,8 @@ std::vector<CommandSpec> of_rows() {
                      "quarantined record 17 of batch 3"},
                     {"daybook prove runways --keys-file keys --partition 2024-06-01 --to proofs",
                      "many rows of one partition"}},
-       .exits = {Exit::not_found, Exit::conflict, Exit::integrity}},
+       .exits = {Exit::not_found, Exit::conflict, Exit::integrity},
+       .reads_book = true},
   };
 }
 

@@ -63,6 +63,7 @@ Outcome plan_or_propose(Invocation& in, bool propose) {
   if (!book) return std::unexpected(book.error());
   const auto slots = slots_to_take_back(in, book->state);
   if (!slots) return std::unexpected(slots.error());
+  in.output.judges_present("the sinks, which count the rows and say what is possible");
   nlohmann::json arguments = {{"slots", *slots}};
   if (propose) arguments["reason"] = in.arguments.text("reason");
   const auto plan =

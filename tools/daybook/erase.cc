@@ -54,7 +54,7 @@ std::expected<ErasureWish, Problem> wish_of(Invocation& in, const State& state) 
   if (!subjects) return std::unexpected(subjects.error());
   ErasureWish wish{.subjects = std::move(*subjects),
                    .expired = args.has("expired"),
-                   .now = in.output.now(),
+                   .now = args.has("as-of") ? state.now : in.output.now(),
                    .pipeline = args.text("pipeline"),
                    .quarantine = args.text("only") != "inputs",
                    .inputs = args.text("only") != "quarantine"};
@@ -141,7 +141,7 @@ Outcome plan_or_propose(Invocation& in, bool propose) {
   const auto wish = wish_of(in, book->state);
   if (!wish) return std::unexpected(wish.error());
   const auto found = find_for_erasure(book->with(*payloads), *wish);
-  if (!found) return std::unexpected(problem_of(found.error()));
+  if (!found) return std::unexpected(problem_then(in.arguments, found.error()));
   if (found->choice.empty()) {
     std::string hint = "the value must stand in a record exactly so; other spellings are others";
     if (!found->unsearched.empty()) hint = found->unsearched.front();
@@ -158,7 +158,7 @@ Outcome plan_or_propose(Invocation& in, bool propose) {
     plan = std::move(*answer);
   } else {
     const auto planned = plan_erasure(book->with(*payloads), found->choice, found->policy);
-    if (!planned) return std::unexpected(problem_of(planned.error()));
+    if (!planned) return std::unexpected(problem_then(in.arguments, planned.error()));
     plan = Json::parse(json_of(book->state, *planned).dump());
   }
   plan["unsearched"] = found->unsearched;

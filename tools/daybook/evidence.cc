@@ -3,7 +3,7 @@
 #include "replay/fold.h"
 #include "runner/compensation.h"
 #include "runner/log_keys.h"
-#include "tools/daybook/book_reader.h"
+#include "tools/daybook/log_answers.h"
 #include "tools/daybook/whole_file.h"
 
 namespace daybook::commands {
@@ -71,11 +71,17 @@ Outcome evidence(Invocation& in) {
   const auto key = signing_key(book->paths, book->state);
   if (!key) {
     Problem problem = problem_of(key.error());
-    problem.hint = "evidence is signed where the book's key is; a copy without it can not make any";
+    problem.hint =
+        in.arguments.has("as-of")
+            ? "the key of that moment signs; daybook ledger key -o json says when it was replaced"
+            : "evidence is signed where the book's key is; a copy without it can not make any";
     return std::unexpected(std::move(problem));
   }
+  const auto now = fold(*book->whole, book->whole->head().size);
+  if (!now) return std::unexpected(problem_of(now.error()));
   const EvidenceSource source{
       .state = book->state,
+      .now = *now,
       .ledger = *book->ledger,
       .payloads = *payloads,
       .approval_text = [&](const State& then, ApprovalId id) {
@@ -88,6 +94,7 @@ Outcome evidence(Invocation& in) {
     return std::unexpected(written.error());
   const std::string& entries = files->at("entries");
   const auto count = static_cast<std::uint64_t>(std::ranges::count(entries, '\n'));
+  const std::uint64_t covered = checkpoint_entries(files->at("checkpoint"));
   const std::string digest = hex(sha256(bytes_of(archive)));
   const auto printed = in.output.print(
       Document{.kind = "Evidence",
@@ -96,15 +103,16 @@ Outcome evidence(Invocation& in) {
                         {"bytes", archive.size()},
                         {"files", files->size()},
                         {"entries", count},
+                        {"checkpoint", covered},
                         {"with_records", wish->with_records}},
-               .text = fmt::format("wrote {} entries in {} files to {}\n  sha256:{}\n", count,
-                                   files->size(), printable(path), digest),
+               .text = fmt::format("wrote {} entries in {} files to {}\n"
+                                   "  under the checkpoint of {} entries\n  sha256:{}\n",
+                                   count, files->size(), printable(path), grouped(covered), digest),
                .ledger_size = book->state.size});
   if (!printed) return std::unexpected(printed.error());
   if (!in.output.machine())
-    in.output.say(fmt::format(
-        "next  daybook ledger key > log.vkey      daybook-verify {} --key-file log.vkey",
-        printable(path)));
+    in.output.say(fmt::format("next  {}      daybook-verify {} --key-file log.vkey",
+                              key_command(in.arguments, *book->ledger), printable(path)));
   return Exit::good;
 }
 

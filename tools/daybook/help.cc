@@ -197,7 +197,10 @@ std::string help_topic(std::string_view topic) {
            "--fields a,b keeps only these fields. Fields are only ever added: read those you "
            "know.\n"
            "With -o json or jsonl, or --error-format json, a problem is one RFC 9457 object on\n"
-           "standard error with its exit code in exitCode.\n";
+           "standard error with its exit code in exitCode.\n\n"
+           "With --as-of the answer names its moment, as json in asOf, else on standard error:\n"
+           "entries, recordedAt of the last one, stateRoot of what they fold to, and present where "
+           "something is judged as it is now.\n";
   if (topic == "problems") {
     for (const ProblemCode& code : problem_codes())
       out += fmt::format("{}  {}\n", code.id, code.meaning);

@@ -2,26 +2,21 @@
 #include "ledger/file_system.h"
 #include "replay/export.h"
 #include "replay/log_keys.h"
-#include "tools/daybook/book_reader.h"
+#include "tools/daybook/log_answers.h"
 #include "tools/daybook/whole_file.h"
 
 namespace daybook::commands {
 
-namespace {
-
-std::expected<std::unique_ptr<RocksdbLedger>, Problem> ledger_of(Invocation& in) {
+Outcome ledger_export(Invocation& in) {
   const auto paths = find_book_of(in.arguments);
   if (!paths) return std::unexpected(paths.error());
   const auto config = read_config(*paths);
   if (!config) return std::unexpected(problem_of(config.error()));
-  return open_ledger(*paths, *config);
-}
-
-}  // namespace
-
-Outcome ledger_export(Invocation& in) {
-  const auto ledger = ledger_of(in);
+  const auto whole = open_ledger(*paths, *config);
+  if (!whole) return std::unexpected(whole.error());
+  const auto ledger = ledger_asked(in, **whole);
   if (!ledger) return std::unexpected(ledger.error());
+  tell_moment(in, **ledger, Snapshots::use);
   const std::string directory = in.arguments.text("DIR");
   const auto report = export_tiles(**ledger, directory, posix_file_system());
   if (!report) return std::unexpected(problem_of(report.error()));
@@ -43,10 +38,8 @@ Outcome ledger_export(Invocation& in) {
       .ledger_size = (*ledger)->head().size});
   if (!printed) return std::unexpected(printed.error());
   if (!in.output.machine())
-    in.output.say(
-        fmt::format("next  daybook ledger key > log.vkey      daybook-verify {} "
-                    "--key-file log.vkey",
-                    printable(directory)));
+    in.output.say(fmt::format("next  {}      daybook-verify {} --key-file log.vkey",
+                              key_command(in.arguments, **ledger), printable(directory)));
   return Exit::good;
 }
 
@@ -68,12 +61,15 @@ Outcome ledger_prove(Invocation& in) {
   const std::string file = in.arguments.text("FILE"), proof_file = file + ".tlog-proof";
   if (const auto made = new_file(file, bytes); !made) return std::unexpected(made.error());
   if (const auto made = new_file(proof_file, *proof); !made) return std::unexpected(made.error());
-  const auto printed =
-      in.output.print(Document{.kind = "Proof",
-                               .json = {{"index", index}, {"entry", file}, {"proof", proof_file}},
-                               .text = fmt::format("wrote entry {} to {} and its proof to {}\n",
-                                                   index, printable(file), printable(proof_file)),
-                               .ledger_size = (*ledger)->head().size});
+  const std::uint64_t tree =
+      checkpoint_entries(std::string_view(*proof).substr(proof->find("\n\n") + 2));
+  const auto printed = in.output.print(Document{
+      .kind = "Proof",
+      .json = {{"index", index}, {"entry", file}, {"proof", proof_file}, {"checkpoint", tree}},
+      .text = fmt::format("wrote entry {} to {} and its proof to {}\n"
+                          "  under the checkpoint of {} entries\n",
+                          index, printable(file), printable(proof_file), grouped(tree)),
+      .ledger_size = (*ledger)->head().size});
   if (!printed) return std::unexpected(printed.error());
   return Exit::good;
 }
@@ -86,6 +82,7 @@ Outcome ledger_key(Invocation& in) {
     earlier.push_back(
         {{"origin", change.old_origin}, {"vkey", change.old_vkey}, {"until", change.at}});
   const LogName name = log_name(book->state);
+  if (name.vkey.empty()) return not_found("entry 0 names it", "no entry names a key yet");
   const auto printed = in.output.print(
       Document{.kind = "LogKey",
                .json = {{"origin", name.origin}, {"vkey", name.vkey}, {"earlier", earlier}},

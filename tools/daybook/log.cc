@@ -71,14 +71,14 @@ Outcome follow(Invocation& in, ReadBook& book, Wanted& wanted) {
   const Interrupt interrupt;
   if (const auto done = in.output.finish(); !done) return std::unexpected(done.error());
   while (!interrupt.wait_ms(200)) {
-    if (const auto seen = book.ledger->refresh(); !seen) {
+    if (const auto seen = book.whole->refresh(); !seen) {
       if (seen.error().code == Error::Code::unavailable) continue;
       return std::unexpected(problem_of(seen.error()));
     }
-    const EntryIndex size = book.ledger->head().size;
+    const EntryIndex size = book.whole->head().size;
     if (size == book.state.size) continue;
     Result<void> broken;
-    const auto read = book.ledger->read(book.state.size, size, [&](EntryIndex index, Bytes bytes) {
+    const auto read = book.whole->read(book.state.size, size, [&](EntryIndex index, Bytes bytes) {
       const auto entry = decode(bytes);
       if (!entry) {
         broken = std::unexpected(entry.error());

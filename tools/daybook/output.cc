@@ -224,15 +224,19 @@ void Output::tell_moment(Json& json) const {
   if (!as_of_) return;
   json["asOf"] = {{"entries", as_of_->entries},
                   {"recordedAt", as_of_->recorded_at.empty() ? Json() : Json(as_of_->recorded_at)},
-                  {"stateRoot", as_of_->state_root}};
+                  {"stateRoot", as_of_->state_root.empty() ? Json() : Json(as_of_->state_root)}};
+  if (!as_of_->present.empty()) json["asOf"]["present"] = as_of_->present;
 }
 
 void Output::say_moment() {
   if (!as_of_ || format_ == Format::json || format_ == Format::jsonl) return;
   std::string line = as_of_->entries == 0 ? std::string("as of the empty book")
-                                          : fmt::format("as of entry {}, {}", as_of_->entries - 1,
-                                                        as_of_->recorded_at);
-  say(fmt::format("{}\nstate  sha256:{}", line, as_of_->state_root));
+                                          : fmt::format("as of entry {}", as_of_->entries - 1);
+  if (!as_of_->recorded_at.empty()) line += ", " + as_of_->recorded_at;
+  line += as_of_->state_root.empty() ? "\nstate  not known: the entries can not be folded"
+                                     : "\nstate  sha256:" + as_of_->state_root;
+  if (!as_of_->present.empty()) line += fmt::format("\nas they are now  {}", as_of_->present);
+  say(line);
   as_of_.reset();
 }
 

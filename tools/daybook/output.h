@@ -51,7 +51,8 @@ struct Document {
 struct AsOf {
   std::uint64_t entries = 0;  // folded; the last one is number entries - 1
   std::string recorded_at;    // of the last one; empty where there is none
-  std::string state_root;     // of the state they fold to, hex
+  std::string state_root;     // of the state they fold to, hex; empty: they can not be folded
+  std::string present = {};   // what is judged as it is now all the same: "the source files"
 };
 
 // Where a command's result and its talk go. Everything that is not the result is talk.
@@ -67,6 +68,10 @@ class Output {
   bool quiet() const { return quiet_; }
   // What is printed from here on is of this moment, and says so.
   void stands_at(AsOf moment) { as_of_ = std::move(moment); }
+  // What the answer judges as it is now, beside a moment of the book; nothing where it is of none.
+  void judges_present(std::string what) {
+    if (as_of_) as_of_->present = std::move(what);
+  }
   const Terminal& out() const { return out_; }
   const Terminal& err() const { return err_; }
   std::int64_t now() const { return now_; }

@@ -45,6 +45,7 @@ Outcome show_plan(Invocation& in, std::shared_ptr<const Pipeline> pipeline, cons
   if (!book) return std::unexpected(book.error());
   const auto payloads = open_payloads(book->paths);
   if (!payloads) return std::unexpected(payloads.error());
+  in.output.judges_present("the pipeline, its contracts and the source files");
   const auto offered = offers_of(*pipeline);
   if (!offered) return std::unexpected(problem_of(offered.error()));
 
@@ -138,7 +139,7 @@ Outcome show_plan(Invocation& in, std::shared_ptr<const Pipeline> pipeline, cons
                           .appends = pipeline->sink.mode == LoadMode::append};
     if (slot != nullptr && slot->attempt > 0) {
       const auto overlay = overlay_of(book->with(*payloads), *slot_id);
-      if (!overlay) return std::unexpected(problem_of(overlay.error()));
+      if (!overlay) return std::unexpected(problem_then(in.arguments, overlay.error()));
       StageProgress quiet;
       const auto digest =
           inputs_digest_of(*pipeline, offer.input, offer.column_key, *overlay, quiet);

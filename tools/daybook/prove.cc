@@ -133,10 +133,8 @@ Outcome prove(Invocation& in) {
       .ledger_size = book->state.size});
   if (!told) return std::unexpected(told.error());
   if (!in.output.machine())
-    in.output.say(
-        fmt::format("next  daybook ledger key > log.vkey      daybook-verify {} "
-                    "--key-file log.vkey",
-                    printable(to)));
+    in.output.say(fmt::format("next  {}      daybook-verify {} --key-file log.vkey",
+                              key_command(in.arguments, *book->ledger), printable(to)));
   return Exit::good;
 }
 

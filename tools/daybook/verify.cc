@@ -7,6 +7,15 @@
 
 namespace daybook::commands {
 
+namespace {
+
+std::string covered(EntryIndex size, EntryIndex all) {
+  if (size == 0) return fmt::format("no entry of {}", grouped(all));
+  return fmt::format("entries 0 to {} of {}", grouped(size - 1), grouped(all));
+}
+
+}  // namespace
+
 Outcome verify(Invocation& in) {
   const auto paths = find_book_of(in.arguments);
   if (!paths) return std::unexpected(paths.error());
@@ -14,6 +23,9 @@ Outcome verify(Invocation& in) {
   if (!config) return std::unexpected(problem_of(config.error()));
   const auto ledger = open_ledger(*paths, *config);
   if (!ledger) return std::unexpected(ledger.error());
+  const auto asked = ledger_asked(in, **ledger);
+  if (!asked) return std::unexpected(asked.error());
+  const bool whole = !in.arguments.has("as-of");
   CountProgress progress(in.output, "verify", "entries");
   const auto payloads = open_payloads(*paths);
   if (!payloads) return std::unexpected(payloads.error());
@@ -24,21 +36,24 @@ Outcome verify(Invocation& in) {
     return kept;
   };
   auto report = verify_book(
-      **ledger, [&](EntryIndex done, EntryIndex size) { progress.show(done, size); }, plan);
+      **asked, [&](EntryIndex done, EntryIndex size) { progress.show(done, size); }, plan);
   progress.clear();
   if (!report) return std::unexpected(problem_of(report.error()));
   CountProgress reading(in.output, "verify", "payloads");
   const auto files =
-      check_book_files(*paths, *config, **ledger,
+      check_book_files(*paths, *config, **ledger, report->size,
                        [&](std::uint64_t done, std::uint64_t all) { reading.show(done, all); });
   reading.clear();
   if (!files) return std::unexpected(problem_of(files.error()));
   report->findings.insert(report->findings.end(), files->findings.begin(), files->findings.end());
   report->findings_total += files->findings.size();
+  if (!whole) tell_moment(in, **asked, Snapshots::ignore);
+  const std::string covers = covered(report->size, (*ledger)->head().size);
 
   Document document{.kind = "Verification",
                     .json = {{"good", report->good()},
                              {"size", report->size},
+                             {"covers", covers},
                              {"root", hex(report->root)},
                              {"state_root", hex(report->state_root)},
                              {"folded", report->folded},
@@ -65,6 +80,7 @@ Outcome verify(Invocation& in) {
       grouped(files->payloads),
       files->erased == 0 ? "" : fmt::format(" · {} erased", grouped(files->erased)),
       hex(report->root), hex(report->state_root));
+  if (!whole) document.text += fmt::format("  covers {}\n", covers);
   if (report->cosignatures + report->timestamps > 0)
     document.text += fmt::format("  also   {} cosignatures of witnesses · {} time stamps\n",
                                  grouped(report->cosignatures), grouped(report->timestamps));

@@ -34,6 +34,12 @@ Exit exit_of_witnesses(const Json& answer) {
   return Exit::good;
 }
 
+std::uint64_t checkpoint_entries(std::string_view note) {
+  const auto parsed = parse_note(note);
+  const auto checkpoint = parsed ? parse_checkpoint(parsed->text) : std::unexpected(parsed.error());
+  return checkpoint ? checkpoint->head.size : 0;
+}
+
 namespace commands {
 
 Outcome ledger_witness_add(Invocation& in) {
@@ -76,9 +82,7 @@ std::uint64_t last_cosigned(const Ledger& ledger, const NoteVerifier& witness) {
   for (auto key = keys->rbegin(); key != keys->rend(); ++key) {
     const auto bytes = ledger.get(*key);
     const auto note = bytes ? parse_note(*bytes) : std::unexpected(bytes.error());
-    if (!note || !verify_note(*note, std::span(&witness, 1))) continue;
-    const auto checkpoint = parse_checkpoint(note->text);
-    return checkpoint ? checkpoint->head.size : 0;
+    if (note && verify_note(*note, std::span(&witness, 1))) return checkpoint_entries(*bytes);
   }
   return 0;
 }

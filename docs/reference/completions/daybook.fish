@@ -109,6 +109,7 @@ complete -c daybook -n '__fish_seen_subcommand_from plan' -F
 complete -c daybook -n '__fish_seen_subcommand_from plan' -l partition -d 'only this partition; may be given several times' -x
 complete -c daybook -n '__fish_seen_subcommand_from plan' -l force -d 'as if nothing were known to be unchanged'
 complete -c daybook -n '__fish_seen_subcommand_from plan' -l exit-code -d 'exit 11 where there is something to do'
+complete -c daybook -n '__fish_seen_subcommand_from plan' -l as-of -d 'the book as it was after this many entries, or at this time' -x
 complete -c daybook -n '__fish_seen_subcommand_from run' -F
 complete -c daybook -n '__fish_seen_subcommand_from run' -l partition -d 'only this partition; may be given several times' -x
 complete -c daybook -n '__fish_seen_subcommand_from run' -l force -d 'do it again even where nothing changed'
@@ -196,6 +197,7 @@ complete -c daybook -n '__fish_seen_subcommand_from quarantine; and __fish_seen_
 complete -c daybook -n '__fish_seen_subcommand_from compensate; and __fish_seen_subcommand_from plan' -l run -d 'what this run loaded' -x
 complete -c daybook -n '__fish_seen_subcommand_from compensate; and __fish_seen_subcommand_from plan' -l partition -d 'what stands in this partition' -x
 complete -c daybook -n '__fish_seen_subcommand_from compensate; and __fish_seen_subcommand_from plan' -l pipeline -d 'of this pipeline' -x
+complete -c daybook -n '__fish_seen_subcommand_from compensate; and __fish_seen_subcommand_from plan' -l as-of -d 'the book as it was after this many entries, or at this time' -x
 complete -c daybook -n '__fish_seen_subcommand_from compensate; and __fish_seen_subcommand_from propose' -l run -d 'what this run loaded' -x
 complete -c daybook -n '__fish_seen_subcommand_from compensate; and __fish_seen_subcommand_from propose' -l partition -d 'what stands in this partition' -x
 complete -c daybook -n '__fish_seen_subcommand_from compensate; and __fish_seen_subcommand_from propose' -l pipeline -d 'of this pipeline' -x
@@ -231,6 +233,7 @@ complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subco
 complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subcommand_from plan' -l expired -d 'all that was kept as long as its pipeline'\''s retention says'
 complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subcommand_from plan' -l pipeline -d 'only of this pipeline' -x
 complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subcommand_from plan' -l only -d 'only quarantined records, or only retained inputs' -x -a 'quarantine inputs'
+complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subcommand_from plan' -l as-of -d 'the book as it was after this many entries, or at this time' -x
 complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subcommand_from propose' -l subject -d 'records and inputs with exactly this value in this column (* is any column); any of several is enough' -x
 complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subcommand_from propose' -l subjects -d 'the same, one a line, out of sight of the shell'\''s history; - is stdin' -r -F
 complete -c daybook -n '__fish_seen_subcommand_from erase; and __fish_seen_subcommand_from propose' -l record -d 'BATCH, BATCH:RECORD or BATCH:FIRST-LAST' -x
@@ -262,6 +265,7 @@ complete -c daybook -n '__fish_seen_subcommand_from diff' -l no-rows -d 'leave t
 complete -c daybook -n '__fish_seen_subcommand_from diff' -l exit-code -d 'exit 11 where there is a difference'
 complete -c daybook -n '__fish_seen_subcommand_from diff' -l as-of -d 'the book as it was after this many entries, or at this time' -x
 complete -c daybook -n '__fish_seen_subcommand_from bisect' -F
+complete -c daybook -n '__fish_seen_subcommand_from bisect' -l as-of -d 'the book as it was after this many entries, or at this time' -x
 complete -c daybook -n '__fish_seen_subcommand_from replay' -l partition -d 'only this partition' -x
 complete -c daybook -n '__fish_seen_subcommand_from replay' -l with -d 'under this pipeline file' -r -F
 complete -c daybook -n '__fish_seen_subcommand_from replay' -l with-contract -d 'with this contract in place of the one of its id or name; may be repeated' -r -F
@@ -275,15 +279,20 @@ complete -c daybook -n '__fish_seen_subcommand_from impact' -l definition -d 'th
 complete -c daybook -n '__fish_seen_subcommand_from impact' -l limit -d 'at most so many loads as text (default 50; 0: all)' -x
 complete -c daybook -n '__fish_seen_subcommand_from impact' -l as-of -d 'the book as it was after this many entries, or at this time' -x
 complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from export' -F
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from export' -l as-of -d 'the book as it was after this many entries, or at this time' -x
 complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove' -F
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove' -l as-of -d 'the book as it was after this many entries, or at this time' -x
 complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove-completeness' -F
 complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove-completeness' -l from -d 'the first partition (default: the first of all)' -x
 complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove-completeness' -l to -d 'the last partition, included' -x
 complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove-completeness' -l every -d 'each day or month between them is to be there' -x -a 'day month'
 complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove-completeness' -l sink -d 'where a pipeline wrote to several' -x
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove-completeness' -l as-of -d 'the book as it was after this many entries, or at this time' -x
 complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove-conservation' -F
 complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove-conservation' -l pipeline -d 'of this pipeline' -x
 complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove-conservation' -l generation -d 'this one (default: what stands, else the last)' -x
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from prove-conservation' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from key' -l as-of -d 'the book as it was after this many entries, or at this time' -x
 complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from key; and __fish_seen_subcommand_from rotate' -l reason -d 'why, for the book' -x
 complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from new-origin' -l reason -d 'why, for the book' -x
 complete -c daybook -n '__fish_seen_subcommand_from ledger; and __fish_seen_subcommand_from new-origin' -l origin -d 'the new one (default: the book'\''s name and a number)' -x
@@ -307,6 +316,7 @@ complete -c daybook -n '__fish_seen_subcommand_from prove' -l generation -d 'as 
 complete -c daybook -n '__fish_seen_subcommand_from prove' -l to -s o -d 'the archive to write (default proof.zip); a folder for several keys' -r -F
 complete -c daybook -n '__fish_seen_subcommand_from prove' -l without-source -d 'leave out the source records: they hold what the steps mask'
 complete -c daybook -n '__fish_seen_subcommand_from prove' -l keys-file -d 'more keys, one a line' -r -F
+complete -c daybook -n '__fish_seen_subcommand_from prove' -l as-of -d 'the book as it was after this many entries, or at this time' -x
 complete -c daybook -n '__fish_seen_subcommand_from state' -l pipeline -d 'only of this pipeline' -x
 complete -c daybook -n '__fish_seen_subcommand_from state' -l phase -d 'only those in this phase, as the text names it: "verified", "held" …' -x
 complete -c daybook -n '__fish_seen_subcommand_from state' -l gaps -d 'only what is expected and not there'
@@ -333,3 +343,5 @@ complete -c daybook -n '__fish_seen_subcommand_from evidence' -l compensation -d
 complete -c daybook -n '__fish_seen_subcommand_from evidence' -l from -d 'every entry from this one, or this time, on' -x
 complete -c daybook -n '__fish_seen_subcommand_from evidence' -l to -d 'up to this one, or this time' -x
 complete -c daybook -n '__fish_seen_subcommand_from evidence' -l with-records -d 'the bytes of quarantined records, too'
+complete -c daybook -n '__fish_seen_subcommand_from evidence' -l as-of -d 'the book as it was after this many entries, or at this time' -x
+complete -c daybook -n '__fish_seen_subcommand_from verify' -l as-of -d 'the book as it was after this many entries, or at this time' -x

@@ -172,6 +172,7 @@ class EvidenceTest : public ::testing::Test {
     StoredFiles gathered(bool records) {
       const EvidenceSource source{
           .state = state,
+          .now = state,
           .ledger = ledger,
           .payloads = *payloads,
           .approval_text = [&](const State&, ApprovalId id) -> Result<std::string> {
