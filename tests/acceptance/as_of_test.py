@@ -18,7 +18,7 @@ COMMANDS = {
     "verify": ["verify"],
     "bisect": ["bisect"],
     "plan": ["plan", FILE],
-    "compensate plan": ["compensate", "plan", "--run", 0],
+    "compensate plan": ["compensate", "plan", "--partition", DAYS[1]],
     "erase plan": ["erase", "plan", "--run", 0],
     "evidence": ["evidence", "NEW", "--run", 0],
     "ledger export": ["ledger", "export", "NEW"],
