@@ -13,20 +13,20 @@ from small import DAYS, FILE
 VERIFIER = os.environ.get("DAYBOOK_VERIFIER", os.path.join(ROOT, "build/release/daybook-verify"))
 SECRET = "Ana Lopez"
 
-# What each takes besides the moment. NEW is a file or folder that is not there yet.
+# What each takes besides the moment. NEW is a file or folder that is not there yet; archives are .zip.
 COMMANDS = {
     "verify": ["verify"],
     "bisect": ["bisect"],
     "plan": ["plan", FILE],
-    "compensate plan": ["compensate", "plan", "--run", 0],
+    "compensate plan": ["compensate", "plan", "--partition", DAYS[1]],
     "erase plan": ["erase", "plan", "--run", 0],
-    "evidence": ["evidence", "NEW", "--run", 0],
+    "evidence": ["evidence", "NEW.zip", "--run", 0],
     "ledger export": ["ledger", "export", "NEW"],
     "ledger prove": ["ledger", "prove", 3, "NEW"],
     "ledger prove-completeness": ["ledger", "prove-completeness", "orders", "NEW"],
     "ledger prove-conservation": ["ledger", "prove-conservation", DAYS[1], "NEW"],
     "ledger key": ["ledger", "key"],
-    "prove": ["prove", "orders", "id=1000", "--to", "NEW"],
+    "prove": ["prove", "orders", "id=1000", "--to", "NEW.zip"],
 }
 NOTHING_THERE_YET = 5
 
@@ -52,16 +52,21 @@ class AsOf(Acceptance):
 
     def words(self, command):
         type(self).made += 1
-        return [self.one.at(f"made-{self.made}") if word == "NEW" else word for word in COMMANDS[command]]
+        new = self.one.at(f"made-{self.made}")
+        return [str(word).replace("NEW", new) for word in COMMANDS[command]]
+
+    def answer(self, *words):
+        """As JSON, also of prove, whose -o names the archive."""
+        return self.one.do(*words, "--output", "json").json()
 
     def test_each_names_the_index_and_the_state_that_the_book_recorded(self):
         size = int(self.checkpoint["size"])
         for command in COMMANDS:
             with self.subTest(command):
-                said = self.one.json(*self.words(command), "--as-of", size)["asOf"]
+                said = self.answer(*self.words(command), "--as-of", size)["asOf"]
                 self.assertEqual(said["entries"], size)
                 self.assertEqual(said["stateRoot"], self.checkpoint["state_root"])
-                self.assertNotIn("asOf", self.one.json(*self.words(command)))
+                self.assertNotIn("asOf", self.answer(*self.words(command)))
 
     def test_each_takes_a_time(self):
         time = self.one.entries()[self.first - 1]["recorded_at"]
@@ -69,7 +74,7 @@ class AsOf(Acceptance):
         self.assertEqual(expected["recordedAt"], time)
         for command in COMMANDS:
             with self.subTest(command):
-                said = self.one.json(*self.words(command), "--as-of", time)["asOf"]
+                said = self.answer(*self.words(command), "--as-of", time)["asOf"]
                 said.pop("present", None)
                 self.assertEqual(said, expected)
 
@@ -193,7 +198,7 @@ class AsOf(Acceptance):
         proof = self.words("ledger prove")
         self.assertEqual(self.one.json(*proof, "--as-of", self.first)["checkpoint"], covered)
         row = self.words("prove")
-        self.one.json(*row, "--as-of", self.first)
+        self.answer(*row, "--as-of", self.first)
         for made in (evidence[1], export[2], row[4]):
             self.verified(made, "--key", key)
         complete = self.words("ledger prove-completeness")

@@ -173,7 +173,8 @@ Outcome plan_or_propose(Invocation& in, bool propose) {
         document.text;
   if (const auto done = in.output.print(document); !done) return std::unexpected(done.error());
   if (!propose) {
-    if (!in.output.machine() && plan["held"].empty())
+    const bool proposable = plan["held"].empty() && !in.arguments.has("as-of");
+    if (!in.output.machine() && proposable)
       in.output.say("nothing was changed; next  daybook erase propose … --reason …");
     return plan["held"].empty() ? Exit::good : Exit::not_allowed;
   }
