@@ -20,6 +20,7 @@
 #include "runner/connect/crash_point.h"
 #include "runner/connect/directory_compensation.h"
 #include "runner/connect/failure.h"
+#include "runner/connect/file_steps.h"
 #include "runner/connect/visible.h"
 
 namespace daybook {

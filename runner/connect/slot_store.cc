@@ -6,6 +6,7 @@
 
 #include "runner/connect/crash_point.h"
 #include "runner/connect/failure.h"
+#include "runner/connect/file_steps.h"
 
 namespace daybook {
 namespace {
