@@ -323,7 +323,9 @@ SinkResult<FileLock> FileLock::take(const Directory& directory, const std::strin
     }
     if (std::chrono::steady_clock::now() >= deadline) {
       return sink_failure(ErrorClass::transient, "locked", "another attempt holds the slot's lock",
-                          fmt::format("{} is held by another attempt", directory.at(name)),
+                          fmt::format("{} is held by another process: it is waited for until that "
+                                      "one goes on or is ended (fuser names it)",
+                                      directory.at(name)),
                           "sink.lock");
     }
     std::this_thread::sleep_for(5ms);
