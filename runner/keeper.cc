@@ -210,7 +210,8 @@ void Keeper::append(const Actor& actor, std::vector<Event>& events) {
 
 void Keeper::flush() {
   flush_posted_ = false;
-  if (!waiting_.empty()) {
+  const bool grows = !waiting_.empty();
+  if (grows) {
     std::vector<std::vector<std::byte>> encoded;
     encoded.reserve(waiting_.size());
     for (const Entry& entry : waiting_) encoded.push_back(encode(entry));
@@ -226,12 +227,13 @@ void Keeper::flush() {
   }
   for (auto& waiter : std::exchange(waiters_, {})) waiter();
   const EntryIndex covered = state_.checkpoint ? state_.checkpoint->size : 0;
-  if (checkpoint_due(config_, state_.size - covered, covered) &&
+  // One that can not be made is tried again when more is written, not over and over; at the end of
+  // the run it is made, or reported.
+  if (grows && checkpoint_due(config_, state_.size - covered, covered) &&
       !std::exchange(checkpoint_posted_, true))
     asio::post(executor_.loop(), [this] {
-      checkpoint_posted_ = false;
-      // A checkpoint that can not be made now is made at the end of the run, where it is reported.
       (void)checkpoint();
+      checkpoint_posted_ = false;
     });
 }
 

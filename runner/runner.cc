@@ -11,6 +11,7 @@
 #include "runner/attempt.h"
 #include "runner/connect/crash_point.h"
 #include "runner/fence.h"
+#include "runner/load_attempt.h"
 #include "runner/outside.h"
 #include "runner/quarantine.h"
 #include "runner/sink_memory.h"
@@ -28,14 +29,6 @@ RetryRule retry_rule(const RetryPolicy& policy) {
           .max_ms = static_cast<std::uint64_t>(policy.max.count())};
 }
 
-StageFailure as_stage_failure(const SinkFailure& failure) {
-  return {.error = failure.error,
-          .code = failure.code,
-          .fingerprint = failure.fingerprint.empty() ? failure.code : failure.fingerprint,
-          .detail = failure.detail,
-          .classified_by = failure.classified_by};
-}
-
 // What one of `sharers` attempts at a time may use: of the pipeline's limit, or of half the
 // machine.
 std::uint64_t memory_share(const Pipeline& pipeline, unsigned sharers) {
@@ -48,29 +41,10 @@ std::uint64_t memory_share(const Pipeline& pipeline, unsigned sharers) {
   return all / std::max(1U, sharers);
 }
 
-// What the book says is no longer there of what the slot loaded.
-std::vector<LostLoad> lost_of(const Slot& slot) {
-  std::vector<LostLoad> out;
-  for (const GenerationState& g : slot.generations)
-    if (g.standing == Standing::lost) out.push_back({g.number, g.load_id});
-  return out;
-}
-
-// Whether a sink that was asked for a load says that it is not as it was loaded: its marker or its
-// data differ, or the target itself is gone. Any other failure says nothing of the load.
-bool says_what_is_there(const SinkFailure& failure) {
-  return failure.code == "conflict" || failure.error == ErrorClass::definition ||
-         failure.error == ErrorClass::contract;
-}
-
 // What people ask for while a run is on its way: nothing that ends by itself would wake the loop.
 bool from_outside(const Event& event) {
   return std::holds_alternative<RunCancelled>(event) ||
          std::holds_alternative<SlotCancelled>(event) || std::holds_alternative<Resumed>(event);
-}
-
-bool pushes_back(ErrorClass error) {
-  return error == ErrorClass::throttled || error == ErrorClass::dependency_down;
 }
 
 }  // namespace
@@ -148,9 +122,12 @@ std::optional<Monotonic> Runner::launch(Drive& drive) {
   std::optional<Monotonic> next;
   const auto later = [&](Monotonic when) { next = next ? std::min(*next, when) : when; };
   const auto waits = [&](SlotId slot) {
-    const auto found = not_before_.find(slot);
-    if (found == not_before_.end() || found->second <= keeper_.clock().mono()) return false;
-    later(found->second);
+    const auto found = unanswered_.find(slot);
+    if (found == unanswered_.end()) return false;
+    const Unanswered& asked = found->second;
+    if (asked.given_up != Unsettled::none) return true;
+    if (asked.not_before <= keeper_.clock().mono()) return false;
+    later(asked.not_before);
     return true;
   };
   for (const Effect& effect : drive.owed.first())
@@ -391,212 +368,6 @@ asio::awaitable<void> Runner::perform(effect::ExecuteAttempt e) {
   for (const InputFile& input : std::get<AttemptStaged>(recorded->events.front()).files)
     if (input.copy.bytes > 0) (void)remember_copy(keeper_, input.digest, input.copy);
   concurrency_.succeeded();
-}
-
-LoadPlan Runner::load_plan(const Slot& slot, const GenerationState& load,
-                           const Pipeline& pipeline) const {
-  LoadPlan plan;
-  plan.origin = keeper_.state().origin;
-  plan.pipeline = slot.pipeline;
-  plan.partition = slot.partition;
-  plan.generation = load.number;
-  plan.replaces = load.replaced;
-  if (const GenerationState* old = generation(slot, load.replaced))
-    plan.replaces_load_id = old->load_id;
-  plan.load_id = load.load_id;
-  plan.content = load.content;
-  plan.rows = load.rows;
-  plan.fence = fence_of(keeper_.state().epoch, slot.fence);
-  plan.mode = load.mode;
-  plan.key = pipeline.sink.key;
-  plan.columns = output_columns(pipeline);
-  plan.lost = lost_of(slot);
-  return plan;
-}
-
-const SinkMemory& Runner::memory_of(const std::string& sink) {
-  const auto known = memories_.find(sink);
-  if (known != memories_.end()) return known->second;
-  return memories_.emplace(sink, sink_memory(keeper_.view(), sink)).first->second;
-}
-
-asio::awaitable<void> Runner::perform(effect::Load e) {
-  const auto staged = staged_.find(e.slot);
-  const Slot* slot = keeper_.state().find(e.slot);
-  const auto pipeline = definition_of(e.run, DefinitionCache::Match::exact);
-  if (staged == staged_.end() || !slot->staged || staged->second.attempt != slot->attempt ||
-      !pipeline) {
-    // Another runner of this process staged it; its files may be gone.
-    const Command lose = LoseAttempt{e.slot, "its staged files are gone"};
-    (void)co_await keeper_.ask(system_actor(), lose);
-    co_return;
-  }
-  const Generation number = next_generation(*slot, slot->staged->content);
-  const Digest load_id =
-      sha256(bytes_of(load_identity(keeper_.state(), *slot, number, slot->staged->content)));
-  const Command intend = IntendLoad{.run = e.run,
-                                    .slot = e.slot,
-                                    .attempt = slot->attempt,
-                                    .generation = number,
-                                    .load_id = load_id,
-                                    .mode = pipeline->sink.mode};
-  const auto intended = co_await keeper_.ask(system_actor(), intend);
-  if (!intended) co_return;
-  DAYBOOK_CRASH_POINT("run.load_intended");
-
-  slot = keeper_.state().find(e.slot);
-  LoadPlan plan = load_plan(*slot, slot->generations.back(), *pipeline);
-  plan.fence = staged->second.fence;
-  plan.staged = staged->second.directory;
-  plan.files = staged->second.result.files;
-  working_[e.slot] = {.slot = e.slot, .what = "load", .progress = nullptr};
-  const Attempt attempt = slot->attempt;
-  auto job = [pipeline, plan, memory = memory_of(slot->sink)]() -> SinkResult<LoadEvidence> {
-    auto sink = open_sink(*pipeline, memory);
-    if (!sink) return std::unexpected(sink.error());
-    return (*sink)->load(plan);
-  };
-  auto loaded = co_await blocking(keeper_.executor(), std::move(job));
-  DAYBOOK_CRASH_POINT("run.load_done");
-  if (!loaded) {
-    const SinkFailure& failure = loaded.error();
-    if (pushes_back(failure.error)) concurrency_.pushed_back();
-    if (failure.ambiguous) {
-      // Only the sink can say what became of it: the state still owes SettleLoad.
-      pause_before(e.slot, ++tries_[e.slot]);
-      co_return;
-    }
-    const Command abort = AbortLoad{
-        .slot = e.slot,
-        .load_id = load_id,
-        .evidence = fmt::format("not committed: {}", failure.code),
-        .failure = failure_command(e.slot, attempt, as_stage_failure(failure), pipeline->retry)};
-    (void)co_await keeper_.ask(system_actor(), abort);
-    drop_staged(e.slot);
-    co_return;
-  }
-  const Command commit = CommitLoad{.slot = e.slot,
-                                    .load_id = load_id,
-                                    .rows = loaded->rows,
-                                    .recovered = loaded->recovered,
-                                    .evidence = loaded->evidence,
-                                    .files = loaded->files};
-  (void)co_await keeper_.ask(system_actor(), commit);
-  if (std::string cluster = cluster_in(loaded->evidence); !cluster.empty())
-    memories_[keeper_.state().find(e.slot)->sink] = {std::move(cluster), load_id};
-  DAYBOOK_CRASH_POINT("run.load_committed");
-  drop_staged(e.slot);
-  tries_.erase(e.slot);
-}
-
-void Runner::drop_staged(SlotId slot) {
-  const auto staged = staged_.find(slot);
-  if (staged == staged_.end()) return;
-  discard(staged->second.directory);
-  staged_.erase(staged);
-}
-
-void Runner::pause_before(SlotId slot, unsigned tries) {
-  const RetryRule rule{.attempts = 0, .initial_ms = 200, .factor = 2, .max_ms = 10'000};
-  not_before_[slot] =
-      keeper_.clock().mono() +
-      static_cast<Monotonic>(retry_delay_ms(rule, tries, keeper_.entropy().number())) * 1000;
-}
-
-asio::awaitable<void> Runner::perform(effect::SettleLoad e) {
-  const Slot* slot = keeper_.state().find(e.slot);
-  const auto pipeline = definition_of(slot->run, DefinitionCache::Match::any);
-  if (!pipeline) {
-    pause_before(e.slot, 10);
-    co_return;
-  }
-  LoadPlan plan = load_plan(*slot, slot->generations.back(), *pipeline);
-  // Strictly above the fence of whoever intended it, so that a writer that still lives is stopped.
-  plan.fence = fence_of(keeper_.state().epoch, keeper_.state().size);
-  const Digest load_id = plan.load_id;
-  working_[e.slot] = {.slot = e.slot, .what = "settle", .progress = nullptr};
-  auto job = [pipeline, plan,
-              memory = memory_of(slot->sink)]() -> SinkResult<std::optional<LoadEvidence>> {
-    auto sink = open_sink(*pipeline, memory);
-    if (!sink) return std::unexpected(sink.error());
-    return (*sink)->settle(plan);
-  };
-  auto settled = co_await blocking(keeper_.executor(), std::move(job));
-  if (!settled) {
-    last_trouble_[e.slot] = settled.error().detail;
-    // A later keeper of this book holds the fence: what became of the load is for it to say, and
-    // this one has nothing to do any more.
-    if (settled.error().code == "fenced") stop();
-    pause_before(e.slot, ++tries_[e.slot]);
-    co_return;
-  }
-  if (*settled) {
-    const Command commit = CommitLoad{.slot = e.slot,
-                                      .load_id = load_id,
-                                      .rows = (*settled)->rows,
-                                      .recovered = true,
-                                      .evidence = (*settled)->evidence,
-                                      .files = (*settled)->files};
-    if (const auto noted = co_await keeper_.ask(system_actor(), commit); !noted) {
-      last_trouble_[e.slot] = noted.error().detail;
-      pause_before(e.slot, ++tries_[e.slot]);
-      co_return;
-    }
-  } else {
-    const Command abort = AbortLoad{.slot = e.slot,
-                                    .load_id = load_id,
-                                    .evidence = "the sink, asked under the fence, does not hold it",
-                                    .failure = std::nullopt};
-    (void)co_await keeper_.ask(system_actor(), abort);
-  }
-  drop_staged(e.slot);
-  tries_.erase(e.slot);
-}
-
-asio::awaitable<void> Runner::perform(effect::VerifyLoaded e) {
-  const Slot* slot = keeper_.state().find(e.slot);
-  const auto pipeline = definition_of(slot->run, DefinitionCache::Match::any);
-  const GenerationState* load = generation(*slot, slot->current);
-  if (!pipeline || load == nullptr) {
-    pause_before(e.slot, 10);
-    co_return;
-  }
-  LoadPlan plan = load_plan(*slot, *load, *pipeline);
-  if (const auto files = loaded_files(keeper_.ledger(), load->committed_at))
-    for (const OutputFile& file : *files)
-      plan.files.push_back({file.name, file.bytes, file.rows, file.digest});
-  // Tidying needs a fence no lower than that of whoever settled it.
-  plan.fence = fence_of(keeper_.state().epoch, keeper_.state().size);
-  const Digest load_id = plan.load_id;
-  working_[e.slot] = {.slot = e.slot, .what = "verify", .progress = nullptr};
-  auto job = [pipeline, plan, memory = memory_of(slot->sink)]() -> SinkResult<std::uint64_t> {
-    auto sink = open_sink(*pipeline, memory);
-    if (!sink) return std::unexpected(sink.error());
-    auto rows = (*sink)->verify(plan);
-    // Leftovers of overtaken attempts. One that stays costs space and nothing else.
-    if (rows) (void)(*sink)->tidy(plan);
-    return rows;
-  };
-  auto rows = co_await blocking(keeper_.executor(), std::move(job));
-  if (!rows && !says_what_is_there(rows.error())) {
-    last_trouble_[e.slot] = rows.error().detail;
-    pause_before(e.slot, ++tries_[e.slot]);
-    co_return;
-  }
-  const Slot& now = *keeper_.state().find(e.slot);
-  const GenerationState* current = generation(now, now.current);
-  if (current == nullptr || current->load_id != load_id) co_return;
-  if (rows && *rows == current->rows) {
-    const Command verified = VerifyLoad{e.slot, load_id, *rows};
-    (void)co_await keeper_.ask(system_actor(), verified);
-  } else {
-    const std::string found =
-        rows ? fmt::format("{} rows were committed, {} are there", current->rows, *rows)
-             : rows.error().detail;
-    const Command lost = LoseLoad{e.slot, load_id, found};
-    (void)co_await keeper_.ask(system_actor(), lost);
-  }
-  tries_.erase(e.slot);
 }
 
 }  // namespace daybook

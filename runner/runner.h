@@ -55,11 +55,20 @@ struct ResumedRun {
   std::vector<SlotId> slots = {};  // those that went on, in the order of the run
 };
 
+// Whether a run is left open because a sink did not say what became of a load, or of its data.
+enum class Unsettled : std::uint8_t {
+  none,
+  no_answer,  // not as long as an attempt may take: it may be asked again
+  person,     // asking again changes nothing: somebody has to put the target right first
+};
+
 struct RunReport {
   RunId run = no_run;
   RunOutcome outcome = RunOutcome::succeeded;
   bool paused = false, interrupted = false;  // the run is still open and can be resumed
-  std::vector<ResumedRun> resumed = {};      // what came before `run`
+  Unsettled unsettled = Unsettled::none;     // the same
+  bool open() const { return paused || interrupted || unsettled != Unsettled::none; }
+  std::vector<ResumedRun> resumed = {};  // what came before `run`
 };
 
 // One partition at work, for progress displays.
@@ -106,6 +115,12 @@ class Runner {
     StageResult result;
     std::filesystem::path directory;
   };
+  // A sink that was asked what became of a load, or of its data, and did not say.
+  struct Unanswered {
+    unsigned tries = 0;
+    Monotonic since = 0, not_before = 0;
+    Unsettled given_up = Unsettled::none;
+  };
   struct Drive {
     std::set<RunId> runs;
     Owed owed;
@@ -142,7 +157,9 @@ class Runner {
   std::shared_ptr<const Pipeline> definition_of(RunId run, DefinitionCache::Match match);
   LoadPlan load_plan(const Slot& slot, const GenerationState& load, const Pipeline& pipeline) const;
   const SinkMemory& memory_of(const std::string& sink);
-  void pause_before(SlotId slot, unsigned tries);
+  void ask_again(SlotId slot, const SinkFailure& failure, const Pipeline* pipeline);
+  void answered(SlotId slot);
+  Unsettled unsettled_in(const RunState& run) const;
   void drop_staged(SlotId slot);
 
   Keeper& keeper_;
@@ -154,8 +171,8 @@ class Runner {
   std::map<SlotId, Working> working_;
   std::map<SlotId, std::shared_ptr<StageProgress>> progress_;
   std::map<RunId, std::map<std::string, Offered>> offers_;
-  std::map<SlotId, Monotonic> not_before_;  // of settling and verifying again after a failure
-  std::map<SlotId, unsigned> tries_;
+  std::map<SlotId, Unanswered> unanswered_;
+  std::map<SlotId, FailAttempt> failed_loads_;  // whose absence is not established yet
   std::map<std::string, SinkMemory> memories_;  // by sink
   std::map<SlotId, std::string> last_trouble_;
   // The keeper's observer outlives the runner: it touches `wakeup` only while there are drives.

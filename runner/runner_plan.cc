@@ -212,7 +212,7 @@ asio::awaitable<std::expected<RunReport, RunProblem>> Runner::run(RunRequest req
           story >= before && story != no_entry)
         done.slots.push_back(slot);
     resumed.push_back(std::move(done));
-    if (report.paused || report.interrupted) {
+    if (report.open()) {
       resumed.pop_back();  // it is what the report is about
       report.resumed = std::move(resumed);
       co_return report;
@@ -244,10 +244,12 @@ asio::awaitable<std::expected<RunReport, RunProblem>> Runner::run(RunRequest req
             : problem(RunProblem::Kind::source, "the source offers no partitions",
                       "check the path in the pipeline's source"));
 
-  auto prepare = [pipeline, memory = memory_of(sink_name)]() -> SinkResult<void> {
+  auto prepare = [pipeline, memory = memory_of(sink_name),
+                  token = keeper_.entropy().number()]() -> SinkResult<void> {
     auto sink = open_sink(*pipeline, memory);
     if (!sink) return std::unexpected(sink.error());
-    return (*sink)->prepare(output_columns(*pipeline), pipeline->sink.mode, pipeline->sink.key);
+    return (*sink)->prepare(output_columns(*pipeline), pipeline->sink.mode, pipeline->sink.key,
+                            token);
   };
   const auto prepared = co_await blocking(keeper_.executor(), std::move(prepare));
   if (!prepared)
@@ -300,6 +302,7 @@ asio::awaitable<std::expected<RunReport, RunProblem>> Runner::run(RunRequest req
 asio::awaitable<std::expected<RunReport, RunProblem>> Runner::resume(std::optional<RunId> run) {
   const std::set<RunId> runs = run ? std::set<RunId>{*run} : keeper_.state().open_runs;
   Drive work{.runs = runs, .owed = Owed(keeper_.state(), runs)};
+  unanswered_.clear();  // every sink is asked anew
   co_await drive(work);
   RunReport report;
   for (const RunId id : work.runs) {
@@ -307,7 +310,10 @@ asio::awaitable<std::expected<RunReport, RunProblem>> Runner::resume(std::option
     report.run = id;
     report.outcome = state.outcome;
     report.interrupted = report.interrupted || (state.open && stopped_);
-    report.paused = report.paused || (state.open && !stopped_);
+    if (!state.open || stopped_) continue;
+    const Unsettled unsettled = unsettled_in(state);
+    report.unsettled = std::max(report.unsettled, unsettled);
+    report.paused = report.paused || unsettled == Unsettled::none;
   }
   if (report.paused && !work.problem) co_await mark_drained(work.runs);
   const auto signed_now = co_await witnessed_checkpoint(keeper_);
@@ -319,6 +325,14 @@ asio::awaitable<std::expected<RunReport, RunProblem>> Runner::resume(std::option
       last_trouble_[no_slot] = fmt::format("{}", fmt::join(warnings, "; "));
   if (work.problem) co_return std::unexpected(std::move(*work.problem));
   co_return report;
+}
+
+Unsettled Runner::unsettled_in(const RunState& run) const {
+  Unsettled worst = Unsettled::none;
+  for (const auto& [slot, asked] : unanswered_)
+    if (std::ranges::find(run.slots, slot) != run.slots.end())
+      worst = std::max(worst, asked.given_up);
+  return worst;
 }
 
 // Says in the book that nothing of what is paused is running any more.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runner/connect/failure.h"
+#include "runner/connect/file_steps.h"
 
 namespace daybook {
 namespace {

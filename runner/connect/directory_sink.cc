@@ -12,14 +12,13 @@
 // is left to do is derived from the manifests and done by whoever takes the slot next.
 #include "runner/connect/directory_sink.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <charconv>
 
 #include "runner/connect/crash_point.h"
 #include "runner/connect/directory_compensation.h"
 #include "runner/connect/failure.h"
+#include "runner/connect/file_steps.h"
 #include "runner/connect/visible.h"
 
 namespace daybook {
@@ -86,7 +85,7 @@ class Driver : public SinkDriver {
         format_(format) {}
 
   SinkResult<void> prepare(const std::vector<Column>& columns, LoadMode mode,
-                           const std::vector<std::string>& key) override;
+                           const std::vector<std::string>& key, std::uint64_t token) override;
   SinkResult<LoadEvidence> load(const LoadPlan& plan) override;
   SinkResult<std::optional<LoadEvidence>> settle(const LoadPlan& plan) override;
   SinkResult<std::uint64_t> verify(const LoadPlan& plan) override;
@@ -100,9 +99,12 @@ class Driver : public SinkDriver {
   StagedFormat staged_format() const override;
 
  private:
-  // What the slot already says of this load: its evidence, nothing, or that it can not be.
-  SinkResult<std::optional<LoadEvidence>> find_load(const LoadPlan& plan, const SlotStore& slot);
-  SinkResult<bool> is_overtaken(const LoadPlan& plan, const SlotStore& slot);
+  using History = std::vector<StoredGeneration>;
+  // What the slot already says of this load: its evidence, or nothing. The slot is ours.
+  SinkResult<std::optional<LoadEvidence>> find_load(const LoadPlan& plan, const SlotStore& slot,
+                                                    const History& history);
+  // The same before it comes in: or that it may not.
+  SinkResult<std::optional<LoadEvidence>> look(const LoadPlan& plan, const SlotStore& slot);
   SinkResult<void> stage(const LoadPlan& plan, const SlotStore& slot, const std::string& name);
   SinkResult<void> place(const LoadPlan& plan, const SlotStore& slot, const std::string& name);
   SinkResult<LoadEvidence> commit(const LoadPlan& plan, const SlotStore& slot);
@@ -123,7 +125,7 @@ StagedFormat Driver::staged_format() const {
 }
 
 SinkResult<void> Driver::prepare(const std::vector<Column>&, LoadMode,
-                                 const std::vector<std::string>&) {
+                                 const std::vector<std::string>&, std::uint64_t token) {
   const auto root = medium_of(root_), control = medium_of(control_), stages = medium_of(stages_);
   for (const auto* medium : {&root, &control, &stages}) {
     if (!*medium) return std::unexpected(medium->error());
@@ -144,8 +146,8 @@ SinkResult<void> Driver::prepare(const std::vector<Column>&, LoadMode,
                         "sink.filesystem");
   }
   // What the protocol is made of, tried once: an exclusive file, a link, an exchange.
-  const std::string a = fmt::format("probe-{}-a", ::getpid()),
-                    b = fmt::format("probe-{}-b", ::getpid());
+  const std::string a = fmt::format("probe-{:016x}-a", token),
+                    b = fmt::format("probe-{:016x}-b", token);
   for (const std::string& name : {a, b}) {
     auto probe = make_directories(stages_, name);
     if (!probe) return std::unexpected(probe.error());
@@ -195,10 +197,33 @@ LoadEvidence Driver::evidence_of(const StoredGeneration& stored, bool recovered)
 }
 
 SinkResult<std::optional<LoadEvidence>> Driver::find_load(const LoadPlan& plan,
-                                                          const SlotStore& slot) {
-  auto history = slot.history();
-  if (!history) return std::unexpected(history.error());
-  for (const StoredGeneration& stored : *history) {
+                                                          const SlotStore& slot,
+                                                          const History& history) {
+  const auto stored = std::ranges::find_if(history, [&](const StoredGeneration& each) {
+    return each.manifest.load_id == plan.load_id && !each.tombstone;
+  });
+  if (stored == history.end()) return std::nullopt;
+  if (stored->manifest.content != plan.content || stored->manifest.rows != plan.rows) {
+    return sink_conflict(
+        "a marker of the load says something else",
+        fmt::format("{}: generation {} is load {}, of other content", slot.directory().path,
+                    stored->manifest.generation, hex(plan.load_id)));
+  }
+  auto bad = slot.damage(*stored);
+  if (!bad) return std::unexpected(bad.error());
+  // What was harmed after it came in is not shown: the second look says so, and it is loaded anew.
+  if (bad->empty()) {
+    if (auto shown = publish(root_, slot, history, plan.partition); !shown) {
+      return ambiguous(shown.error());
+    }
+  }
+  return evidence_of(*stored, true);
+}
+
+// Whether a load that is not there may come in.
+SinkResult<void> may_come_in(const LoadPlan& plan, const SlotStore& slot,
+                             const std::vector<StoredGeneration>& history) {
+  for (const StoredGeneration& stored : history) {
     const Manifest& manifest = stored.manifest;
     if (manifest.generation > plan.generation) {
       return sink_conflict("the sink holds a later generation",
@@ -207,29 +232,19 @@ SinkResult<std::optional<LoadEvidence>> Driver::find_load(const LoadPlan& plan,
                                        hex(manifest.load_id), plan.generation));
     }
     if (manifest.generation != plan.generation) continue;
-    if (manifest.load_id != plan.load_id || manifest.content != plan.content) {
+    if (manifest.load_id != plan.load_id) {
       return sink_conflict("the generation holds another load",
                            fmt::format("generation {} holds load {}, not {}", plan.generation,
                                        hex(manifest.load_id), hex(plan.load_id)));
     }
-    if (stored.tombstone) {
-      return sink_conflict("the load has been compensated",
-                           fmt::format("generation {} was taken back by {}", plan.generation,
-                                       hex(stored.tombstone->load_id)));
-    }
-    if (auto bad = slot.damage(stored); !bad) {
-      return std::unexpected(bad.error());
-    } else if (!bad->empty()) {
-      return sink_conflict("committed data is damaged", *bad);
-    }
-    if (auto shown = publish(root_, slot, *history, plan.partition); !shown) {
-      return ambiguous(shown.error());
-    }
-    return evidence_of(stored, true);
+    return sink_conflict("the load has been compensated",
+                         fmt::format("generation {} was taken back by {}", plan.generation,
+                                     hex(stored.tombstone->load_id)));
   }
+  const std::vector<MarkedGeneration> marked = marks(history);
   if (plan.mode == LoadMode::merge) {
     // The staged files hold the merge of what stood when they were made: it must still stand.
-    const std::vector<Generation> stand = without(standing(marks(*history)), plan.lost);
+    const std::vector<Generation> stand = without(standing(marked), plan.lost);
     const Generation current = stand.empty() ? 0 : stand.back();
     if (current != plan.replaces) {
       return sink_conflict(
@@ -237,20 +252,7 @@ SinkResult<std::optional<LoadEvidence>> Driver::find_load(const LoadPlan& plan,
           fmt::format("staged over generation {}, the sink is at {}", plan.replaces, current));
     }
   }
-  return std::nullopt;
-}
-
-// Another load, of whoever took the book over, has its number or a later one: this one is not there
-// and, under the fence, can not come any more.
-SinkResult<bool> Driver::is_overtaken(const LoadPlan& plan, const SlotStore& slot) {
-  auto history = slot.history();
-  if (!history) return std::unexpected(history.error());
-  bool later = false;
-  for (const StoredGeneration& stored : *history) {
-    if (stored.manifest.load_id == plan.load_id) return false;
-    later = later || stored.manifest.generation >= plan.generation;
-  }
-  return later;
+  return check_appended_to(plan, marked, slot.directory().path);
 }
 
 SinkResult<void> Driver::stage(const LoadPlan& plan, const SlotStore& slot,
@@ -337,33 +339,42 @@ SinkResult<LoadEvidence> Driver::load(const LoadPlan& plan) {
     return std::unexpected(held.error());
   }
   DAYBOOK_CRASH_POINT("dir.fenced");
-  auto found = find_load(plan, *slot);
-  if (!found || *found) {
+  auto looked = look(plan, *slot);
+  if (!looked || *looked) {
     (void)remove_directory(slot->stage(), name);
-    if (!found) return std::unexpected(found.error());
-    return **found;
+    if (!looked) return std::unexpected(looked.error());
+    return **looked;
   }
   if (auto placed = place(plan, *slot, name); !placed) return std::unexpected(placed.error());
   return commit(plan, *slot);
 }
 
+SinkResult<std::optional<LoadEvidence>> Driver::look(const LoadPlan& plan, const SlotStore& slot) {
+  auto history = slot.history();
+  if (!history) return std::unexpected(history.error());
+  auto found = find_load(plan, slot, *history);
+  if (!found || *found) return found;
+  if (auto may = may_come_in(plan, slot, *history); !may) return std::unexpected(may.error());
+  return std::nullopt;
+}
+
 SinkResult<std::optional<LoadEvidence>> Driver::settle(const LoadPlan& plan) {
-  if (auto fit = check_partition(plan.partition); !fit) return std::unexpected(fit.error());
+  if (!check_partition(plan.partition)) return std::nullopt;  // no load can ever have begun
   auto slot = SlotStore::open(control_, stages_, plan.partition);
   if (!slot) return std::unexpected(slot.error());
+  // A slot that is another's lets nobody of this book in, whatever the fence.
+  auto others = slot->is_of_another(plan.origin, plan.pipeline, plan.partition);
+  if (!others) return std::unexpected(others.error());
+  if (*others) return std::nullopt;
   auto held = slot->take(plan.fence, plan.origin, plan.pipeline, plan.partition);
   if (!held) return std::unexpected(held.error());
-  auto overtaken = is_overtaken(plan, *slot);
-  if (!overtaken) return std::unexpected(overtaken.error());
-  if (*overtaken) return std::nullopt;
-  auto found = find_load(plan, *slot);
-  if (!found || *found) return found;
-  // Absent for good: every earlier attempt holds a lower fence. What readers see is put right.
   auto history = slot->history();
   if (!history) return std::unexpected(history.error());
-  if (auto shown = publish(root_, *slot, *history, plan.partition); !shown) {
-    return std::unexpected(shown.error());
-  }
+  auto found = find_load(plan, *slot, *history);
+  if (!found || *found) return found;
+  // Absent for good: every earlier attempt holds a lower fence, and none of them holds the lock. Of
+  // what is there readers see all; where that fails now, whoever takes the slot next does it.
+  (void)publish(root_, *slot, *history, plan.partition);
   return std::nullopt;
 }
 

@@ -57,23 +57,6 @@ mode_t umask_now() {
   return mask;
 }
 
-// The temporary name of `name`: one writer at a time by the slot's lock, so a leftover is dead.
-std::string temporary(const std::string& name) { return "." + name + ".new"; }
-
-SinkResult<void> write_temporary(const Directory& directory, const std::string& name,
-                                 std::string_view content) {
-  const std::string path = directory.at(name);
-  if (::unlinkat(directory.fd(), name.c_str(), 0) != 0 && errno != ENOENT) {
-    return errno_failure(errno, "unlink", path);
-  }
-  const Descriptor file(::openat(directory.fd(), name.c_str(),
-                                 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, file_mode));
-  if (!file) return errno_failure(errno, "create", path);
-  if (auto written = write_all(file.get(), content, path); !written) return written;
-  if (::fsync(file.get()) != 0) return errno_failure(errno, "fsync", path);
-  return {};
-}
-
 // What was just made is for those who read the target, whatever the program's own umask is.
 SinkResult<void> open_to_readers(int fd, mode_t mode, const std::string& path) {
   if (readers_umask < 0 || ::fchmod(fd, mode & ~umask_now()) == 0) return {};
@@ -181,32 +164,15 @@ SinkResult<std::optional<std::string>> read_small_file(const Directory& director
   }
 }
 
-SinkResult<void> replace_file(const Directory& directory, const std::string& name,
-                              std::string_view content) {
-  const std::string made = temporary(name);
-  if (auto written = write_temporary(directory, made, content); !written) return written;
-  if (::renameat(directory.fd(), made.c_str(), directory.fd(), name.c_str()) != 0) {
-    return errno_failure(errno, "rename", directory.at(name));
-  }
-  return sync_directory(directory);
-}
-
-SinkResult<bool> create_file(const Directory& directory, const std::string& name,
-                             std::string_view content, void (*before)()) {
-  const std::string made = temporary(name);
-  if (auto written = write_temporary(directory, made, content); !written) {
-    return std::unexpected(written.error());
-  }
-  if (before != nullptr) before();
-  auto moved = move_new(directory, made, directory, name);
-  if (!moved) return moved;
-  if (!*moved) {
-    if (auto gone = remove_file(directory, made); !gone) return std::unexpected(gone.error());
-    return false;
-  }
-  // From here the name is there: only the caller may say what an error of the next line means.
-  if (auto synced = sync_directory(directory); !synced) return ambiguous(synced.error());
-  return true;
+SinkResult<void> write_file(const Directory& directory, const std::string& name,
+                            std::string_view content) {
+  const std::string path = directory.at(name);
+  const Descriptor file(::openat(directory.fd(), name.c_str(),
+                                 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, file_mode));
+  if (!file) return errno_failure(errno, "create", path);
+  if (auto written = write_all(file.get(), content, path); !written) return written;
+  if (::fsync(file.get()) != 0) return errno_failure(errno, "fsync", path);
+  return {};
 }
 
 SinkResult<std::optional<FileIdentity>> status_of(const Directory& directory,
@@ -307,24 +273,17 @@ SinkResult<void> remove_file(const Directory& directory, const std::string& name
   return {};
 }
 
-SinkResult<void> remove_directory(const Directory& parent, const std::string& name) {
-  auto directory = find_directory(parent, name);
-  if (!directory) return std::unexpected(directory.error());
-  if (!*directory) return {};
-  auto names = names_in(**directory);
-  if (!names) return std::unexpected(names.error());
-  for (const std::string& file : *names) {
-    if (auto removed = remove_file(**directory, file); !removed) return removed;
-  }
+SinkResult<void> remove_empty_directory(const Directory& parent, const std::string& name) {
   if (::unlinkat(parent.fd(), name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) {
     return errno_failure(errno, "rmdir", parent.at(name));
   }
   return {};
 }
 
-SinkResult<void> remove_empty_directory(const Directory& parent, const std::string& name) {
-  if (::unlinkat(parent.fd(), name.c_str(), AT_REMOVEDIR) != 0) {
-    return errno_failure(errno, "rmdir", parent.at(name));
+SinkResult<void> move_over(const Directory& directory, const std::string& name,
+                           const std::string& new_name) {
+  if (::renameat(directory.fd(), name.c_str(), directory.fd(), new_name.c_str()) != 0) {
+    return errno_failure(errno, "rename", directory.at(new_name));
   }
   return {};
 }
@@ -364,7 +323,9 @@ SinkResult<FileLock> FileLock::take(const Directory& directory, const std::strin
     }
     if (std::chrono::steady_clock::now() >= deadline) {
       return sink_failure(ErrorClass::transient, "locked", "another attempt holds the slot's lock",
-                          fmt::format("{} is held by another attempt", directory.at(name)),
+                          fmt::format("{} is held by another process: it is waited for until that "
+                                      "one goes on or is ended (fuser names it)",
+                                      directory.at(name)),
                           "sink.lock");
     }
     std::this_thread::sleep_for(5ms);

@@ -1,6 +1,7 @@
 // Files and directories by descriptor, for names we made ourselves: every name is one component
 // below an open directory and is never followed where it is a symbolic link. A directory sink
 // touches its target through these and through nothing else: the simulator links its own files.cc.
+// What is made of several of them is in file_steps.h, once for both.
 #pragma once
 
 #include <cstdint>
@@ -67,13 +68,9 @@ SinkResult<void> sync_directory(const Directory& directory);
 // Whole content, small files only; nullopt: there is none.
 SinkResult<std::optional<std::string>> read_small_file(const Directory& directory,
                                                        const std::string& name);
-// Durable when it returns: temporary file, fsync, rename, fsync of the directory.
-SinkResult<void> replace_file(const Directory& directory, const std::string& name,
-                              std::string_view content);
-// The same, but false, and nothing changed, when the name is taken. `before` runs when the content
-// is durable under its temporary name.
-SinkResult<bool> create_file(const Directory& directory, const std::string& name,
-                             std::string_view content, void (*before)() = nullptr);
+// A new file, synced; that the name is taken is an error.
+SinkResult<void> write_file(const Directory& directory, const std::string& name,
+                            std::string_view content);
 
 // Reads and hashes through a fresh descriptor; nullopt: there is no such regular file.
 SinkResult<std::optional<FileIdentity>> identify(const Directory& directory,
@@ -92,10 +89,12 @@ SinkResult<void> link_file(const Directory& source, const std::string& from,
                            const Directory& target, const std::string& to);
 
 SinkResult<std::vector<std::string>> names_in(const Directory& directory);  // sorted
+// What is already gone is no error.
 SinkResult<void> remove_file(const Directory& directory, const std::string& name);
-// Removes a directory of ours with the files in it; what is already gone is no error.
-SinkResult<void> remove_directory(const Directory& parent, const std::string& name);
 SinkResult<void> remove_empty_directory(const Directory& parent, const std::string& name);
+// Takes the place of what has the name.
+SinkResult<void> move_over(const Directory& directory, const std::string& name,
+                           const std::string& new_name);
 // renameat2; false when `to` exists and must not be replaced.
 SinkResult<bool> move_new(const Directory& from, const std::string& name, const Directory& to,
                           const std::string& new_name);

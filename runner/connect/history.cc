@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "runner/connect/failure.h"
+
 namespace daybook {
 namespace {
 
@@ -31,6 +33,22 @@ std::vector<Generation> stand_without(std::span<const MarkedGeneration> history,
 
 std::vector<Generation> standing(std::span<const MarkedGeneration> history) {
   return stand_without(history, lost_in(history));
+}
+
+SinkResult<void> check_appended_to(const LoadPlan& plan, std::span<const MarkedGeneration> history,
+                                   std::string_view target) {
+  if (plan.mode != LoadMode::append) return {};
+  const std::vector<Generation> stand = standing(history);
+  for (const MarkedGeneration& load : history) {
+    if (std::ranges::find(stand, load.generation) == stand.end()) continue;
+    if (std::ranges::find(plan.intended, load.load_id) != plan.intended.end()) continue;
+    return sink_conflict(
+        "the sink holds a load the book never intended",
+        fmt::format("{}: generation {} of {} is load {}, which this book never intended: nothing "
+                    "is added to it",
+                    target, load.generation, plan.partition, hex(load.load_id)));
+  }
+  return {};
 }
 
 Generation standing_before(std::span<const MarkedGeneration> history, Generation generation) {

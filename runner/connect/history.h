@@ -5,8 +5,10 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "runner/connect/sink.h"
 #include "statemachine/events.h"
 
 namespace daybook {
@@ -35,6 +37,11 @@ std::vector<Generation> standing(std::span<const MarkedGeneration> history);
 
 // Whether a later load came instead of it, because the book had called it lost.
 bool is_lost(std::span<const MarkedGeneration> history, Generation generation);
+
+// An append adds to what stands: a conflict where any of that is a load the book never intended, of
+// a writer it does not know of.
+SinkResult<void> check_appended_to(const LoadPlan& plan, std::span<const MarkedGeneration> history,
+                                   std::string_view target);
 
 // What stood before `generation`: what restore_previous brings back. 0: nothing.
 Generation standing_before(std::span<const MarkedGeneration> history, Generation generation);

@@ -51,7 +51,7 @@ class Driver : public SinkDriver {
         memory_(std::move(memory)) {}
 
   SinkResult<void> prepare(const std::vector<Column>& columns, LoadMode mode,
-                           const std::vector<std::string>& key) override;
+                           const std::vector<std::string>& key, std::uint64_t token) override;
   SinkResult<LoadEvidence> load(const LoadPlan& plan) override;
   SinkResult<std::optional<LoadEvidence>> settle(const LoadPlan& plan) override;
   SinkResult<std::uint64_t> verify(const LoadPlan& plan) override;
@@ -138,7 +138,7 @@ auto Driver::under_fence(const MarkerSlot& slot, EntryIndex fence, Act act)
 }
 
 SinkResult<void> Driver::prepare(const std::vector<Column>& columns, LoadMode mode,
-                                 const std::vector<std::string>& key) {
+                                 const std::vector<std::string>& key, std::uint64_t) {
   auto pg = connect();
   if (!pg) return std::unexpected(pg.error());
   auto transaction = PgTransaction::begin(*pg);
@@ -256,6 +256,9 @@ SinkResult<LoadEvidence> Driver::load_here(PgConnection& pg, PgTransaction& tran
         fmt::format("{} holds generation {} of {}, later than {}", name_.readable(),
                     markers->back().generation, plan.partition, plan.generation));
   }
+  if (auto fit = check_appended_to(plan, marks(*markers), name_.readable()); !fit) {
+    return std::unexpected(fit.error());
+  }
   auto outcome = effect(pg, plan, *markers);
   if (!outcome) return std::unexpected(outcome.error());
   if (auto kept = insert_outcome(pg, plan.load_id, *outcome); !kept) {
@@ -275,9 +278,11 @@ SinkResult<std::optional<LoadEvidence>> Driver::settle(const LoadPlan& plan) {
                      [&](PgConnection& pg, PgTransaction& transaction) -> Settled {
                        auto markers = read_markers(pg, slot);
                        if (!markers) return std::unexpected(markers.error());
-                       // Another load under its number: this one can not come any more.
+                       // Taken back, or another load under its number: this one can not come any
+                       // more.
                        const PostgresMarker* there = find_load(*markers, plan.generation);
-                       if (there != nullptr && there->load_id == plan.load_id) {
+                       if (there != nullptr && there->load_id == plan.load_id &&
+                           find_tombstone(*markers, plan.generation) == nullptr) {
                          auto found = committed(pg, plan, *markers);
                          if (!found) return std::unexpected(found.error());
                          return std::optional(std::move(*found));

@@ -21,7 +21,7 @@
 
 namespace daybook {
 
-// A load the book calls lost: whatever the target still has of it counts for nothing.
+// A load the book calls lost, or gave up: whatever the target has of it counts for nothing.
 struct LostLoad {
   Generation generation = 0;
   Digest load_id{};
@@ -51,6 +51,7 @@ struct LoadPlan {
   std::vector<std::string> key;  // merge
   std::vector<Column> columns;
   std::vector<LostLoad> lost;    // of this slot: taken out of sight as this load comes in
+  std::vector<Digest> intended;  // append: what the book ever intended of this slot, this included
   std::filesystem::path staged;  // directory of the staged files
   std::vector<StagedFile> files;
 };
@@ -108,18 +109,20 @@ class SinkDriver {
   virtual ~SinkDriver() = default;
 
   // Before anything is planned: reachable, writable, right cluster or file system, schema fits the
-  // output columns. Creates what is missing (tables, marker tables, directories).
+  // output columns. Creates what is missing (tables, marker tables, directories). `token` is
+  // random: what is tried and taken away again is called by it, so that no two tries meet.
   virtual SinkResult<void> prepare(const std::vector<Column>& columns, LoadMode mode,
-                                   const std::vector<std::string>& key) = 0;
+                                   const std::vector<std::string>& key, std::uint64_t token) = 0;
 
   // Raises the fence and commits the staged files with their marker. Success: visible, durable,
   // once. Failure that is not ambiguous: nothing visible, and nothing of this attempt can become
-  // visible.
+  // visible. Of a writer that was overtaken it says nothing: settle() does.
   virtual SinkResult<LoadEvidence> load(const LoadPlan& plan) = 0;
 
-  // After a crash or an ambiguous answer: takes the fence, then answers for good. A value: it is
-  // committed (finished now where the protocol allows). nullopt: it is not, and can not be any
-  // more.
+  // After a crash, a failure or an ambiguous answer: takes the fence, then answers for good. A
+  // value: it is committed (finished now where the protocol allows; whether its data is still what
+  // was loaded, verify() says). nullopt: it is not, and can not be any more. A failure: nobody
+  // knows, and it is to be asked again.
   virtual SinkResult<std::optional<LoadEvidence>> settle(const LoadPlan& plan) = 0;
 
   // Re-reads what was loaded through a fresh connection or descriptor: rows and digests.

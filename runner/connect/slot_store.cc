@@ -6,16 +6,23 @@
 
 #include "runner/connect/crash_point.h"
 #include "runner/connect/failure.h"
+#include "runner/connect/file_steps.h"
 
 namespace daybook {
 namespace {
 
-constexpr std::uint32_t lock_wait_ms_max = 10'000;
+// Nobody works long under a slot's lock: who holds it for longer stands still, and is waited for by
+// asking again.
+constexpr std::uint32_t lock_wait_ms_max = 2'000;
+const std::string fence_file = "fence.json";
 constexpr std::string_view manifest_ending = ".json", tombstone_ending = ".tombstone.json";
 
 struct Owner {
   EntryIndex fence = 0;
   std::string origin, pipeline, partition;
+  bool is(std::string_view book, std::string_view of, std::string_view key) const {
+    return origin == book && pipeline == of && partition == key;
+  }
 };
 
 std::string to_json(const Owner& owner) {
@@ -53,6 +60,15 @@ std::unexpected<SinkFailure> unreadable(const Directory& directory, const std::s
                                         std::string_view why) {
   return sink_conflict("a marker of the sink is unreadable",
                        fmt::format("{}: {}", directory.at(name), why));
+}
+
+SinkResult<std::optional<Owner>> owner_of(const Directory& directory) {
+  auto text = read_small_file(directory, fence_file);
+  if (!text) return std::unexpected(text.error());
+  if (!*text) return std::nullopt;
+  std::optional<Owner> owner = read_owner(**text);
+  if (!owner) return unreadable(directory, fence_file, "not a fence");
+  return owner;
 }
 
 }  // namespace
@@ -120,28 +136,32 @@ SinkResult<FileLock> SlotStore::lock() const {
 SinkResult<FileLock> SlotStore::take(EntryIndex fence, const std::string& origin,
                                      const std::string& pipeline,
                                      const std::string& partition) const {
-  static const std::string fence_file = "fence.json";
   auto held = lock();
   if (!held) return held;
-  auto text = read_small_file(directory_, fence_file);
-  if (!text) return std::unexpected(text.error());
-  if (*text) {
-    const std::optional<Owner> owner = read_owner(**text);
-    if (!owner) return unreadable(directory_, fence_file, "not a fence");
-    if (owner->origin != origin || owner->pipeline != pipeline || owner->partition != partition) {
+  auto owner = owner_of(directory_);
+  if (!owner) return std::unexpected(owner.error());
+  if (*owner) {
+    if (!(*owner)->is(origin, pipeline, partition)) {
       return sink_conflict(
           "the partition belongs to another pipeline or book",
-          fmt::format("partition {} at {} belongs to pipeline {} of book {}", owner->partition,
-                      directory_.path, owner->pipeline, owner->origin));
+          fmt::format("partition {} at {} belongs to pipeline {} of book {}", (*owner)->partition,
+                      directory_.path, (*owner)->pipeline, (*owner)->origin));
     }
-    if (owner->fence > fence) return sink_fenced(owner->fence, fence);
-    if (owner->fence == fence) return held;
+    if ((*owner)->fence > fence) return sink_fenced((*owner)->fence, fence);
+    if ((*owner)->fence == fence) return held;
   }
   auto raised =
       replace_file(directory_, fence_file, to_json(Owner{fence, origin, pipeline, partition}));
   if (!raised) return std::unexpected(raised.error());
   DAYBOOK_CRASH_POINT("dir.fence_written");
   return held;
+}
+
+SinkResult<bool> SlotStore::is_of_another(const std::string& origin, const std::string& pipeline,
+                                          const std::string& partition) const {
+  auto owner = owner_of(directory_);
+  if (!owner) return std::unexpected(owner.error());
+  return *owner && !(*owner)->is(origin, pipeline, partition);
 }
 
 SinkResult<std::vector<StoredGeneration>> SlotStore::history() const {

@@ -51,6 +51,9 @@ class SlotStore {
   SinkResult<FileLock> take(EntryIndex fence, const std::string& origin,
                             const std::string& pipeline, const std::string& partition) const;
   SinkResult<FileLock> lock() const;
+  // Whose it is, is said once and for good.
+  SinkResult<bool> is_of_another(const std::string& origin, const std::string& pipeline,
+                                 const std::string& partition) const;
 
   // Committed generations, oldest first.
   SinkResult<std::vector<StoredGeneration>> history() const;

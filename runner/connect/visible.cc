@@ -135,6 +135,11 @@ SinkResult<void> build_view(const Directory& view, const SlotStore& slot, const 
       return sink_conflict("a standing generation's data is missing",
                            slot.directory().at(source.directory));
     }
+    auto part = status_of(**data, source.part);
+    if (!part) return std::unexpected(part.error());
+    if (!*part) {
+      return sink_conflict("a standing generation's data is missing", (*data)->at(source.part));
+    }
     if (auto linked = link_file(**data, source.part, view, name); !linked) return linked;
   }
   for (const std::string& name : foreign) {

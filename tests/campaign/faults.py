@@ -37,8 +37,10 @@ FAULTS = [
           pauses("SIGSTOP, SIGCONT") + simulated("pause")),
     Fault("Process", "a late writer: resumed after another machine took the book over",
           "it loads nothing any more: the fence in the sink is above its own. A frozen process keeps its locks: "
-          "its successor waits for them until PostgreSQL ends the session, or the process is killed",
-          ["pause_runs.py", "SinkContract.RefusesAZombieAndKeepsNothingOfIt"],
+          "its successor waits for them until PostgreSQL ends the session, or the process is killed, and gives no load "
+          "up meanwhile",
+          ["pause_runs.py", "SinkContract.RefusesAZombieAndKeepsNothingOfIt",
+           "Simulation.GivesUpNoLoadThatALateWriterStillBringsIn"],
           pauses("zombie resumed after a takeover") + simulated("takeover")),
     Fault("Process", "several keepers at once", "one gets the book, the others exit with 6", ["keeper_runs.py",
           "control_test.py::test_a_second_keeper_is_turned_away_and_writes_nothing"],
@@ -151,8 +153,7 @@ OUTSIDE = [
     "memory errors between parsing and hashing;",
     "two living keepers of two copies of one book: the fence stops the overtaken one wherever its successor has "
     "worked; a partition that the successor has not touched yet is open to it, and is then a conflict that a person "
-    "settles; a writer that was frozen while it held a folder's lock may still bring in what its successor gave up as "
-    "locked: `reconcile` names it; a book has one writer;",
+    "settles, and nothing is appended to it; a book has one writer;",
     "a PostgreSQL standby that is promoted without the last commits: `reconcile` finds it afterwards, nothing "
     "prevents it but a synchronous standby;",
     "open: a compensation that was started, of a load that such a standby lost, fails at each start and can not be "

@@ -22,6 +22,7 @@ const std::vector<CanaryName>& canaries() {
       {marker_apart, "marker-apart", "marker and rows are two transactions"},
       {ignore_lost_answer, "ignore-lost-answer", "no answer is taken for a commit"},
       {guess_absence, "guess-absence", "whether a load is there is guessed"},
+      {give_up_unasked, "give-up-unasked", "a load is given up because its attempt failed"},
       {half_the_rows, "half-the-rows", "half of the rows arrive and nobody counts"},
       {wrong_rows_removed, "wrong-rows-removed",
        "a correction takes rows of other partitions along"},
@@ -141,6 +142,13 @@ std::vector<InvariantViolation> violations_here(const State& before, const Entry
 std::vector<InvariantViolation> violations_here(const State& state) {
   if (!canary(Canary::none)) return {};
   return violations(state);
+}
+
+LoadAttempted attempt_load_here(const Pipeline& pipeline, const SinkMemory& memory,
+                                const LoadPlan& plan) {
+  LoadAttempted attempted = attempt_load(pipeline, memory, plan);
+  if (canary(Canary::give_up_unasked) && attempted.failure) attempted.became = std::nullopt;
+  return attempted;
 }
 
 std::string load_identity_here(const State& state, const Slot& slot, Generation generation,

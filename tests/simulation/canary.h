@@ -22,6 +22,7 @@ enum class Canary : std::uint8_t {
   marker_apart,        // marker and rows in two transactions
   ignore_lost_answer,  // no answer is taken for a commit
   guess_absence,       // whether a load is there is not asked, but guessed
+  give_up_unasked,     // a load is given up because its attempt failed
   fence_without_boot,  // the fence counts entries only: reused after a takeover
   half_the_rows,       // fewer rows arrive than were staged, and nobody counts
   wrong_rows_removed,  // a compensation takes another generation's rows along

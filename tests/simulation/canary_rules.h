@@ -2,6 +2,7 @@
 // be caught. keeper_here.cc and runner_here.cc compile the product's files against these names.
 #pragma once
 
+#include "runner/load_attempt.h"
 #include "statemachine/apply.h"
 #include "statemachine/decide.h"
 #include "statemachine/invariants.h"
@@ -14,5 +15,7 @@ std::vector<InvariantViolation> violations_here(const State& before, const Entry
 std::vector<InvariantViolation> violations_here(const State& state);
 std::string load_identity_here(const State& state, const Slot& slot, Generation generation,
                                const Digest& content);
+LoadAttempted attempt_load_here(const Pipeline& pipeline, const SinkMemory& memory,
+                                const LoadPlan& plan);
 
 }  // namespace daybook

@@ -40,6 +40,7 @@ const std::initializer_list<std::string_view> registered_sometimes = {
     "a late writer loaded where its successor had not been",
     "a run was cancelled",
     "a run was interrupted",
+    "a run was left open because a sink did not answer",
     "a partition that was set aside was released",
     "a held partition was let through",
     "a record was released",

@@ -160,20 +160,6 @@ SinkResult<void> operate(std::string_view what, const std::string& path) {
 
 bool skip_sync() { return sim::canary(sim::Canary::unsynced_files); }
 
-SinkResult<void> write_temporary(const Directory& directory, const std::string& name,
-                                 std::string_view content) {
-  if (auto made = operate("create", directory.at(name)); !made) return made;
-  auto node = lake().make_node(false);
-  lake().change({{lake().pointer(directory.fd()), name, node}});
-  if (auto written = operate("write", directory.at(name)); !written) return written;
-  node->data = content;
-  if (auto synced = operate("fsync", directory.at(name)); !synced) return synced;
-  if (!skip_sync()) node->synced = node->data;
-  return {};
-}
-
-std::string temporary(const std::string& name) { return "." + name + ".new"; }
-
 }  // namespace
 
 void set_readers_umask(mode_t) {}
@@ -241,30 +227,17 @@ SinkResult<std::optional<std::string>> read_small_file(const Directory& director
   return node->data;
 }
 
-SinkResult<void> replace_file(const Directory& directory, const std::string& name,
-                              std::string_view content) {
-  const std::string made = temporary(name);
-  if (auto written = write_temporary(directory, made, content); !written) return written;
-  if (auto done = operate("rename", directory.at(name)); !done) return done;
-  const auto here = lake().pointer(directory.fd());
-  lake().change({{here, name, below(directory, made)}, {here, made, nullptr}});
-  return sync_directory(directory);
-}
-
-SinkResult<bool> create_file(const Directory& directory, const std::string& name,
-                             std::string_view content, void (*before)()) {
-  const std::string made = temporary(name);
-  if (auto written = write_temporary(directory, made, content); !written)
-    return std::unexpected(written.error());
-  if (before != nullptr) before();
-  auto moved = move_new(directory, made, directory, name);
-  if (!moved) return moved;
-  if (!*moved) {
-    if (auto gone = remove_file(directory, made); !gone) return std::unexpected(gone.error());
-    return false;
-  }
-  if (auto synced = sync_directory(directory); !synced) return ambiguous(synced.error());
-  return true;
+SinkResult<void> write_file(const Directory& directory, const std::string& name,
+                            std::string_view content) {
+  if (auto made = operate("create", directory.at(name)); !made) return made;
+  if (below(directory, name)) return errno_failure(EEXIST, "create", directory.at(name));
+  auto node = lake().make_node(false);
+  lake().change({{lake().pointer(directory.fd()), name, node}});
+  if (auto written = operate("write", directory.at(name)); !written) return written;
+  node->data = content;
+  if (auto synced = operate("fsync", directory.at(name)); !synced) return synced;
+  if (!skip_sync()) node->synced = node->data;
+  return {};
 }
 
 SinkResult<std::optional<FileIdentity>> status_of(const Directory& directory,
@@ -314,22 +287,22 @@ SinkResult<void> remove_file(const Directory& directory, const std::string& name
   return {};
 }
 
-SinkResult<void> remove_directory(const Directory& parent, const std::string& name) {
-  auto directory = find_directory(parent, name);
-  if (!directory) return std::unexpected(directory.error());
-  if (!*directory) return {};
-  auto names = names_in(**directory);
-  for (const std::string& file : *names)
-    if (auto removed = remove_file(**directory, file); !removed) return removed;
-  return remove_empty_directory(parent, name);
-}
-
 SinkResult<void> remove_empty_directory(const Directory& parent, const std::string& name) {
   if (auto done = operate("rmdir", parent.at(name)); !done) return done;
   const auto node = below(parent, name);
-  if (!node) return errno_failure(ENOENT, "rmdir", parent.at(name));
+  if (!node) return {};
   if (!node->entries.empty()) return errno_failure(ENOTEMPTY, "rmdir", parent.at(name));
   lake().change({{lake().pointer(parent.fd()), name, nullptr}});
+  return {};
+}
+
+SinkResult<void> move_over(const Directory& directory, const std::string& name,
+                           const std::string& new_name) {
+  if (auto done = operate("rename", directory.at(new_name)); !done) return done;
+  const auto node = below(directory, name);
+  if (!node) return errno_failure(ENOENT, "rename", directory.at(name));
+  const auto here = lake().pointer(directory.fd());
+  lake().change({{here, new_name, node}, {here, name, nullptr}});
   return {};
 }
 

@@ -427,10 +427,24 @@ def judge_sinks(path, judge, meta):
         rows = []
         for load in slot.visible:
             rows += sinks["truth"][slot.loads[load]["content"]]
+        given_up = {load for load, known in slot.loads.items() if known["standing"] == "aborted"}
+        for one in there["loads"]:
+            if one["load_id"] in given_up and not meta["went_back"]:
+                raise Broken(f"I24: {slot.partition} has a load that the book gave up")
         foreign = [one for one in there["loads"] if one["load_id"] not in slot.loads]
         if foreign and not meta["late_writers"]:
             raise Broken(f"I21: {slot.partition} has a load the book never intended")
-        if foreign or (meta["late_writers"] and slot.phase == "quarantined"):
+        if foreign:
+            # What a late writer brought in first is another's to judge; but nothing is added to it.
+            if meta["append"]:
+                first = min((one["generation"] for one in foreign if one["visible"]), default=NONE)
+                for load in slot.visible:
+                    if slot.loads[load]["generation"] > first:
+                        raise Broken(f"I22: {slot.partition} was added to, and holds a load the book does not know")
+            continue
+        # A standby that was promoted without the last commits shows again what one of them had taken back.
+        shown = {one["load_id"] for one in there["loads"] if one["visible"]}
+        if meta["went_back"] and any(slot.loads[load]["standing"] == "compensated" for load in shown):
             continue
         if sorted(rows) != sorted(there["visible"]):
             raise Broken(f"I22: {slot.partition} shows {len(there['visible'])} rows, {len(rows)} stand")

@@ -150,8 +150,8 @@ class Driver final : public SinkDriver {
  public:
   explicit Driver(Server& server) : server_(server), world_(World::here()) {}
 
-  SinkResult<void> prepare(const std::vector<Column>&, LoadMode,
-                           const std::vector<std::string>&) override {
+  SinkResult<void> prepare(const std::vector<Column>&, LoadMode, const std::vector<std::string>&,
+                           std::uint64_t) override {
     return server_.serve();
   }
 
@@ -212,9 +212,10 @@ class Driver final : public SinkDriver {
     if (canary(Canary::guess_absence)) return std::nullopt;
     auto begun = fenced(plan.pipeline, plan.partition, plan.origin, plan.fence);
     if (!begun) return std::unexpected(begun.error());
-    // Another load under its number or a later one: this one can not come any more.
-    const bool known = std::ranges::find(begun->slot.markers, plan.load_id,
-                                         &ServerMarker::load_id) != begun->slot.markers.end();
+    // Taken back, or another load under its number or a later one: this one can not come any more.
+    const auto marker =
+        std::ranges::find(begun->slot.markers, plan.load_id, &ServerMarker::load_id);
+    const bool known = marker != begun->slot.markers.end() && !marker->taken_back_by;
     auto there =
         known ? find(plan, begun->slot) : SinkResult<std::optional<LoadEvidence>>(std::nullopt);
     if (!there) {
@@ -342,6 +343,10 @@ class Driver final : public SinkDriver {
       return LoadEvidence{
           .recovered = true, .rows = marker.rows, .evidence = "xid 1 system 7", .files = {}};
     }
+    if (plan.mode != LoadMode::append) return std::nullopt;
+    for (const Digest& visible : slot.visible)
+      if (std::ranges::find(plan.intended, visible) == plan.intended.end())
+        return sink_conflict("the sink holds a load the book never intended", hex(visible));
     return std::nullopt;
   }
 

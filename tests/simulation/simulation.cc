@@ -311,10 +311,12 @@ void Simulation::run_pipeline(RunKind kind, const std::string& key,
                     process.keeper->state().size));
     if (known && *known != report.run)
       throw Broken{fmt::format("I37: key {} started runs {} and {}", named, *known, report.run)};
-    if (!report.interrupted && !report.paused) known = report.run;
+    const bool open = report.open();
+    if (!open) known = report.run;
     check_replay(process);
-    const bool open = report.interrupted || report.paused;
     if (report.interrupted) world.sometimes("a run was interrupted");
+    if (report.unsettled != Unsettled::none)
+      world.sometimes("a run was left open because a sink did not answer");
     if (!open && world.operators.one_in(8)) {
       // Asked again, by another process, it is the same run.
       leave_now(process);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "runner/connect/sink.h"
 #include "runner/definition/pipeline.h"
 #include "tests/simulation/feed.h"
 #include "tests/simulation/lake.h"
@@ -65,7 +66,7 @@ class Simulation {
   void check_replay(const Process& process);
   void check_end(Process& process);
   std::vector<std::string> visible(const std::string& partition) const;
-  std::map<std::string, std::vector<Digest>> loads_in_sink();
+  std::map<std::string, std::vector<SinkGeneration>> loads_in_sink() const;
   void say(std::string_view type, std::string_view what, std::string_view more);
 
   std::vector<std::unique_ptr<Machine>> machines_;

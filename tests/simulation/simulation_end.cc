@@ -9,6 +9,7 @@
 #include "ledger/codec/event_codec.h"
 #include "replay/fold.h"
 #include "runner/compensation.h"
+#include "runner/connect/manifest.h"
 #include "runner/quarantine.h"
 #include "runner/reconcile.h"
 #include "statemachine/effects.h"
@@ -117,9 +118,8 @@ void Simulation::reconcile_now() {
     for (const ReconcileFinding& finding : (**answer)->findings) {
       if (finding.kind == ReconcileFinding::Kind::lost && server.vanished.contains(finding.load_id))
         world.sometimes("a load that a promoted standby does not have was found lost");
-      // What stands again because the standby lost its compensation, or what a late writer that
-      // held the lock brought in, is for people.
-      if (finding.kind == ReconcileFinding::Kind::stale && (server.went_back || late_writers_))
+      // What stands again because the standby lost its compensation is for people.
+      if (finding.kind == ReconcileFinding::Kind::stale && server.went_back)
         stands_again_.insert(finding.partition);
     }
   }
@@ -203,10 +203,44 @@ std::vector<std::string> Simulation::visible(const std::string& partition) const
   return rows;
 }
 
-std::map<std::string, std::vector<Digest>> Simulation::loads_in_sink() {
-  std::map<std::string, std::vector<Digest>> out;
+// By the sinks' own markers, and by what readers see.
+std::map<std::string, std::vector<SinkGeneration>> Simulation::loads_in_sink() const {
+  std::map<std::string, std::vector<SinkGeneration>> out;
   for (const auto& [key, slot] : server.committed)
-    for (const auto& [load, rows] : slot.rows) out[key.second].push_back(load);
+    for (const ServerMarker& m : slot.markers)
+      out[key.second].push_back(
+          {.pipeline = key.first,
+           .partition = key.second,
+           .generation = m.generation,
+           .load_id = m.load_id,
+           .content = m.content,
+           .rows = m.rows,
+           .tombstone = m.taken_back_by.has_value(),
+           .current = std::ranges::find(slot.visible, m.load_id) != slot.visible.end(),
+           .damage = {},
+           .origin = slot.origin});
+  const auto control = lake.find("/project/lake/items/.daybook");
+  if (!control) return out;
+  for (const auto& [slot_name, slot] : control->entries)
+    for (const auto& [name, file] : slot->entries) {
+      if (file->directory) continue;
+      const auto manifest = read_manifest(file->data);
+      if (!manifest || name != fmt::format("{}.json", manifest->generation)) continue;
+      const auto shown = lake.find("/project/lake/items/" + manifest->partition);
+      out[manifest->partition].push_back(
+          {.pipeline = manifest->pipeline,
+           .partition = manifest->partition,
+           .generation = manifest->generation,
+           .load_id = manifest->load_id,
+           .content = manifest->content,
+           .rows = manifest->rows,
+           .tombstone =
+               slot->entries.contains(fmt::format("{}.tombstone.json", manifest->generation)),
+           .current = shown && !manifest->files.empty() &&
+                      shown->entries.contains(manifest->files.front().name),
+           .damage = {},
+           .origin = manifest->origin});
+    }
   return out;
 }
 
@@ -217,9 +251,10 @@ void Simulation::check_end(Process& process) {
   for (const Slot& slot : state.slots)
     for (const GenerationState& g : slot.generations) known.insert(g.load_id);
   std::set<std::string> foreign;
-  for (const auto& [partition, loads] : loads_in_sink())
-    for (const Digest& load : loads) {
-      if (known.contains(load)) continue;
+  const auto in_sink = loads_in_sink();
+  for (const auto& [partition, loads] : in_sink)
+    for (const SinkGeneration& load : loads) {
+      if (known.contains(load.load_id)) continue;
       if (!late_writers_)
         throw Broken{
             fmt::format("I21: partition {} has a load the book never intended", partition)};
@@ -243,9 +278,27 @@ void Simulation::check_end(Process& process) {
     std::ranges::sort(expected);
     const auto found = visible(key);
     world.figures.rows_compared += expected.size();
-    const bool contested = foreign.contains(key) || stands_again_.contains(key) ||
-                           (late_writers_ && world.options.target == Target::directory &&
-                            slot.phase == SlotPhase::quarantined);
+    // A load is given up only once it can not come any more. A promoted standby forgets fences,
+    // too.
+    const auto loads = in_sink.find(key);
+    if (loads != in_sink.end() && !server.went_back)
+      for (const GenerationState& g : slot.generations)
+        if (g.standing == Standing::aborted &&
+            std::ranges::find(loads->second, g.load_id, &SinkGeneration::load_id) !=
+                loads->second.end())
+          throw Broken{fmt::format("I24: partition {}: generation {} was given up, and came in",
+                                   key, g.number)};
+    const bool contested = foreign.contains(key) || stands_again_.contains(key);
+    // Whatever a late writer brought in first: nothing is added to it.
+    if (world.options.append && foreign.contains(key))
+      for (const SinkGeneration& there : in_sink.at(key))
+        for (const GenerationState& g : slot.generations)
+          if (there.current && !known.contains(there.load_id) && stands(g) &&
+              g.number > there.generation)
+            throw Broken{
+                fmt::format("I22: partition {}: generation {} was added to a load the "
+                            "book does not know",
+                            key, g.number)};
     if (expected != found && !contested) {
       (found.size() > expected.size() ? world.figures.doubled : world.figures.lost) += 1;
       throw Broken{
@@ -294,6 +347,7 @@ void Simulation::dump(const std::string& directory) {
     }
   std::ofstream history(directory + "/history.jsonl");
   for (const std::string& line : history_) history << line << "\n";
+  const auto in_sink = loads_in_sink();
   std::ofstream sinks(directory + "/sinks.json");
   sinks << "{\"partitions\":{";
   const char* comma = "";
@@ -307,15 +361,13 @@ void Simulation::dump(const std::string& directory) {
     }
     sinks << "],\"loads\":[";
     inner = "";
-    if (const auto slot = server.committed.find({"items", key}); slot != server.committed.end())
-      for (const ServerMarker& m : slot->second.markers) {
+    if (const auto loads = in_sink.find(key); loads != in_sink.end())
+      for (const SinkGeneration& load : loads->second) {
         sinks << inner
               << fmt::format(R"({{"generation":{},"load_id":"{}","content":"{}","rows":{},)"
                              R"("taken_back":{},"visible":{}}})",
-                             m.generation, hex(m.load_id), hex(m.content), m.rows,
-                             m.taken_back_by.has_value(),
-                             std::ranges::find(slot->second.visible, m.load_id) !=
-                                 slot->second.visible.end());
+                             load.generation, hex(load.load_id), hex(load.content), load.rows,
+                             load.tombstone, load.current);
         inner = ",";
       }
     sinks << "]}";
@@ -335,11 +387,12 @@ void Simulation::dump(const std::string& directory) {
   sinks << "}}\n";
   std::ofstream meta(directory + "/meta.json");
   meta << fmt::format(
-      R"({{"seed":{},"target":"{}","append":{},"late_writers":{},"lost_tail":{},"given_up":{},)"
+      R"({{"seed":{},"target":"{}","append":{},"late_writers":{},"lost_tail":{},"went_back":{},)"
+      R"("given_up":{},)"
       R"("acknowledged":{},"root":"{}","attempts":{}}})"
       "\n",
       world.options.seed, world.options.target == Target::server ? "server" : "directory",
-      world.options.append, late_writers_, !server.vanished.empty(), given_up_,
+      world.options.append, late_writers_, !server.vanished.empty(), server.went_back, given_up_,
       main_->acknowledged.size, hex(main_->acknowledged.root), world.options.attempts);
 }
 

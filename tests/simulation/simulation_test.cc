@@ -87,6 +87,30 @@ TEST(Simulation, EndsWhateverItsSourcesDo) {
   EXPECT_GT(times, seeds);
 }
 
+// One that was frozen while it held its folder's lock brought in what its successor had given up as
+// locked: the book said that it was not there.
+TEST(Simulation, GivesUpNoLoadThatALateWriterStillBringsIn) {
+  std::uint64_t takeovers = 0, waited = 0;
+  for (std::uint64_t seed = 1; seed <= 4 * seeds; ++seed) {
+    Options options = with(calm(seed), Fault::takeover, 200'000);
+    options = with(options, Fault::pause, 60'000);
+    options.target = Target::directory;
+    options.append = seed % 2 == 0;
+    World_ world(options);
+    takeovers += world.figures().happened["takeover"];
+    waited += world.figures().sometimes.find("a load waited for another's lock")->second;
+    for (const Event& event : world.events()) {
+      const auto* aborted = std::get_if<LoadAborted>(&event);
+      if (aborted == nullptr || aborted->evidence == "not committed: fenced") continue;
+      EXPECT_NE(aborted->evidence.find("asked under the fence"), std::string::npos)
+          << aborted->evidence << "\n"
+          << describe(options);
+    }
+  }
+  EXPECT_GT(takeovers, seeds);
+  EXPECT_GT(waited, 0U);
+}
+
 // A server that refused the second look, or failed in it, was taken for one that had lost the load.
 TEST(Simulation, TakesNoErrorOfASinkForALoss) {
   std::uint64_t errors = 0;

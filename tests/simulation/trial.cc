@@ -194,6 +194,13 @@ Options options_with(Canary which, const Options& drawn) {
       o.off(Fault::lost_tail);
       o.off(Fault::takeover);
       break;
+    case give_up_unasked:
+      o.target = Target::directory;
+      o.append = true;
+      at_least(Fault::takeover, 10'000);
+      at_least(Fault::pause, 20'000);
+      at_least(Fault::source, 100'000);
+      break;
     case half_the_rows: o.target = Target::server; break;
     case wrong_rows_removed:  // where more than one generation stands
       o.target = Target::server;

@@ -114,7 +114,7 @@ std::vector<CommandSpec> of_quarantine() {
                     {"daybook quarantine release 0:1-40 --reason \"known gap\" --dry-run",
                      "only see which"}},
        .exits = {Exit::invalid, Exit::not_allowed, Exit::not_found, Exit::conflict, Exit::gate,
-                 Exit::pending, Exit::interrupted}},
+                 Exit::pending, Exit::unreachable, Exit::interrupted}},
       {.path = "quarantine discard",
        .summary = "never load records",
        .text = "The records stay in the book with the reason, and are not asked about again.",

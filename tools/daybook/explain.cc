@@ -22,6 +22,8 @@ std::string verdict(const State& state, const Slot& slot) {
   if (slot.expected && slot.current == 0) out += " It is expected, so this is a gap.";
   if (slot.paused || state.paused || state.paused_pipelines.contains(slot.pipeline))
     out += " It is paused.";
+  if (slot.phase == SlotPhase::load_intended)
+    out += " A load of it was begun, and the sink has not said yet what became of it.";
   if (slot.failures > 0)
     out += fmt::format(" {} attempt{} failed in run {}.", slot.failures,
                        slot.failures == 1 ? "" : "s", slot.run);

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <set>
 
+#include "replay/sentences.h"
+
 namespace daybook {
 
 namespace {
@@ -108,7 +110,20 @@ void CountProgress::show(std::uint64_t done, std::uint64_t total) {
              {{"done", done}, {"total", total}, {"unit", unit_}});
 }
 
+// Whoever waits for a sink, or for who holds its lock, is told so once.
+void RunProgress::tell(const Runner& runner, const State& state) {
+  for (const auto& [slot, why] : runner.trouble()) {
+    if (slot == no_slot) continue;
+    std::string& told = told_[slot];
+    if (told == why) continue;
+    told = why;
+    line_.clear();
+    output_.say(fmt::format("waiting  {}: {}", slot_title(state, slot), printable(why)));
+  }
+}
+
 void RunProgress::show(Runner& runner, const State& state) {
+  tell(runner, state);
   if (!line_.due()) return;
   std::size_t total = 0, done = 0;
   std::uint64_t rows = 0, quarantined = 0;

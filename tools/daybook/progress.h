@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
 
 #include "runner/runner.h"
@@ -51,13 +52,17 @@ class CountProgress {
 class RunProgress {
  public:
   RunProgress(Output& output, std::string pipeline)
-      : line_(output), pipeline_(std::move(pipeline)) {}
+      : output_(output), line_(output), pipeline_(std::move(pipeline)) {}
   void show(Runner& runner, const State& state);
   void clear() { line_.clear(); }
 
  private:
+  void tell(const Runner& runner, const State& state);
+
+  Output& output_;
   ProgressLine line_;
   std::string pipeline_;
+  std::map<SlotId, std::string> told_;  // what a sink is asked again for
   int permille_ = 0;
   std::uint64_t rows_ = 0;
 };

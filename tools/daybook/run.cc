@@ -200,6 +200,7 @@ Outcome report_run(Output& output, Host& host, const RunReport& report, std::int
                spell_seconds(report.resumed.empty() ? took : run.finished_at - run.started_at));
   document.json["interrupted"] = report.interrupted;
   document.json["paused"] = report.paused;
+  document.json["unsettled"] = report.unsettled != Unsettled::none;
   if (const auto printed = output.print(document); !printed)
     return std::unexpected(printed.error());
   const bool talk = !output.machine();
@@ -215,6 +216,15 @@ Outcome report_run(Output& output, Host& host, const RunReport& report, std::int
     output.say(
         fmt::format("stopped  run {} is open; the same command goes on from here", report.run));
     return host.signal() == SIGINT ? Exit::interrupted : Exit::terminated;
+  }
+  if (report.unsettled != Unsettled::none) {
+    const bool person = report.unsettled == Unsettled::person;
+    output.say(fmt::format(
+        "stopped  run {} is open: {}", report.run,
+        person
+            ? "what the warning names is to be put right first; the same command goes on then"
+            : "the sink did not say in time what became of a load; the same command asks again"));
+    return person ? Exit::pending : Exit::unreachable;
   }
   if (report.paused) {
     output.say(fmt::format("paused  run {} is open; daybook resume, and the same command again",

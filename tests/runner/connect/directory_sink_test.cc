@@ -86,6 +86,52 @@ TEST_F(DirectorySinkTest, MergeIsRefusedWhenItWasStagedOverAnotherGeneration) {
   load(stale);
 }
 
+TEST_F(DirectorySinkTest, SettlesAMergeThatIsNotThereWhateverStands) {
+  load(sink_->plan(day, 1, rows(1, 4, "a"), 1, LoadMode::merge));
+  const LoadPlan stale = sink_->plan(day, 2, rows(1, 6, "b"), 2, LoadMode::merge);
+  auto settled = sink_->open()->settle(stale);
+  ASSERT_TRUE(settled) << settled.error().detail;
+  EXPECT_FALSE(*settled);
+}
+
+// A writer that stands still under the lock may bring its load in when it goes on: nothing can be
+// said of it meanwhile.
+TEST_F(DirectorySinkTest, SaysNothingOfALoadWhileAnotherHoldsTheLock) {
+  const LoadPlan plan = sink_->plan(day, 1, rows(1, 4, "a"), 2);
+  load(sink_->plan(day, 1, rows(1, 4, "a"), 1));
+  {
+    const auto slot = open_directory(root() / ".daybook" / slot_name(day));
+    ASSERT_TRUE(slot);
+    const auto frozen = FileLock::take(*slot, "lock", 0);
+    ASSERT_TRUE(frozen);
+    const auto settled = sink_->open()->settle(plan);
+    ASSERT_FALSE(settled);
+    EXPECT_EQ(settled.error().code, "locked");
+    EXPECT_EQ(settled.error().error, ErrorClass::transient);
+    EXPECT_THAT(settled.error().detail, HasSubstr((root() / ".daybook").string()));
+  }
+  const auto settled = sink_->open()->settle(plan);
+  ASSERT_TRUE(settled) << settled.error().detail;
+  EXPECT_TRUE(*settled);
+}
+
+// On shared storage the process numbers of two machines, or of two containers, are often the same.
+TEST_F(DirectorySinkTest, TriesAFileSystemBesideAnotherThatDoes) {
+  const auto names_of_probes = [&] {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(root() / ".stage"))
+      names.push_back(entry.path().filename().string());
+    return names;
+  };
+  EXPECT_THAT(names_of_probes(), IsEmpty());
+  const fs::path others = root() / ".stage/probe-0000000000000008-a";
+  fs::create_directory(others);
+  std::ofstream(others / "file") << "probe of another\n";
+  ASSERT_TRUE(sink_->open()->prepare(test_columns(), LoadMode::replace, {}, 7));
+  EXPECT_THAT(names_of_probes(), ElementsAre(others.filename().string()));
+  EXPECT_TRUE(fs::exists(others / "file"));
+}
+
 TEST_F(DirectorySinkTest, TidyKeepsTheNewestSupersededGenerationsAndNoLeftovers) {
   for (Generation n = 1; n <= 5; ++n) load(sink_->plan(day, n, rows(1, 3, "a"), n));
   const fs::path leftover =
@@ -120,6 +166,9 @@ TEST_F(DirectorySinkTest, RefusesKeysAndPathsThatLeaveTheirPlace) {
     auto refused = sink_->open()->load(plan);
     ASSERT_FALSE(refused) << partition;
     EXPECT_EQ(refused.error().error, ErrorClass::definition);
+    const auto settled = sink_->open()->settle(plan);
+    ASSERT_TRUE(settled) << settled.error().detail;
+    EXPECT_FALSE(*settled);
   }
   Pipeline pipeline = sink_->pipeline();
   for (const char* path : {"", "/tmp/x", "../x", "a/../../x"}) {
@@ -145,6 +194,10 @@ TEST_F(DirectorySinkTest, RefusesAPartitionOfAnotherBook) {
   auto refused = sink_->open()->load(other);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, "conflict");
+  // It is not there and can not come: no run waits for it.
+  const auto settled = sink_->open()->settle(other);
+  ASSERT_TRUE(settled) << settled.error().detail;
+  EXPECT_FALSE(*settled);
 }
 
 TEST_F(DirectorySinkTest, TakesStagedFilesFromAnotherFileSystem) {

@@ -27,7 +27,7 @@ const std::string day = "2022-06-01";
 SinkResult<void> prepare(const std::string& table, LoadMode mode = LoadMode::replace) {
   auto sink = open_postgres_sink({shared_cluster().conninfo(), table});
   if (!sink) return std::unexpected(sink.error());
-  return (*sink)->prepare(test_columns(), mode, {"id"});
+  return (*sink)->prepare(test_columns(), mode, {"id"}, 7);
 }
 
 TEST(PostgresSink, CreatesTheTableFromTheOutputColumns) {
@@ -71,7 +71,7 @@ TEST(PostgresSink, RefusesAServerWithoutFsync) {
   ASSERT_TRUE(cluster) << cluster.error().detail;
   auto sink = open_postgres_sink({(*cluster)->conninfo(), "t"});
   ASSERT_TRUE(sink);
-  auto refused = (*sink)->prepare(test_columns(), LoadMode::replace, {});
+  auto refused = (*sink)->prepare(test_columns(), LoadMode::replace, {}, 7);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, "fsync");
 }
@@ -109,7 +109,7 @@ TEST(PostgresSink, RefusesAnotherClusterThanTheOneItLoadedInto) {
   std::get<PostgresSink>(elsewhere.sink.to).connection = (*other)->conninfo();
   auto there = open_sink(elsewhere, memory);
   ASSERT_TRUE(there);
-  auto refused = (*there)->prepare(test_columns(), LoadMode::replace, {});
+  auto refused = (*there)->prepare(test_columns(), LoadMode::replace, {}, 7);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, "conflict");
   EXPECT_THAT(refused.error().detail, HasSubstr(memory.cluster));

@@ -60,7 +60,7 @@ TEST(Secret, DoesNotLeaveASinkThatFails) {
     ::setenv("DAYBOOK_TEST_SECRET", connection.c_str(), 1);
     auto sink = open_postgres_sink({"secret://env/DAYBOOK_TEST_SECRET", "public.t"});
     ASSERT_TRUE(sink);
-    auto prepared = (*sink)->prepare({}, LoadMode::replace, {});
+    auto prepared = (*sink)->prepare({}, LoadMode::replace, {}, 7);
     ASSERT_FALSE(prepared);
     const SinkFailure& failure = prepared.error();
     for (const std::string& text :

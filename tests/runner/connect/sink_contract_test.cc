@@ -130,6 +130,25 @@ TEST_P(SinkContract, AppendAddsToWhatIsThere) {
   expect_sound();
 }
 
+// Of a writer the book does not know of, as of a copy of it: adding to that would double its rows.
+TEST_P(SinkContract, AppendAddsNothingToALoadTheBookNeverIntended) {
+  sink_->prepare(LoadMode::append);
+  const LoadPlan others = sink_->plan(day, 1, rows(1, 6, "a"), 5, LoadMode::append);
+  load(others);
+  LoadPlan ours = sink_->plan(day, 2, rows(1, 8, "b"), 6, LoadMode::append);
+  std::erase(ours.intended, others.load_id);
+  auto refused = sink_->open()->load(ours);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "conflict");
+  EXPECT_THAT(refused.error().detail, HasSubstr(hex(others.load_id)));
+  auto settled = sink_->open()->settle(ours);
+  ASSERT_TRUE(settled) << settled.error().detail;
+  EXPECT_FALSE(*settled);
+  EXPECT_THAT(sink_->visible(), ElementsAreArray(rows(1, 6, "a")));
+  ours.intended.push_back(others.load_id);
+  load(ours);
+}
+
 // The book calls the first load lost: whatever is left of it goes out of sight with the load that
 // comes in its place, and never comes back.
 TEST_P(SinkContract, AppendTakesWhatIsLeftOfALostLoadOutOfSight) {
@@ -224,6 +243,37 @@ TEST_P(SinkContract, SettlesAsAbsentWhatAnotherLoadCameInsteadOf) {
   ASSERT_TRUE(settled) << settled.error().detail;
   EXPECT_FALSE(*settled);
   EXPECT_THAT(sink_->visible(), ElementsAreArray(rows(1, 10, "a")));
+}
+
+TEST_P(SinkContract, SettlesAsAbsentWhatWasTakenBack) {
+  sink_->prepare();
+  const LoadPlan plan = sink_->plan(day, 1, rows(1, 10, "a"), 5);
+  load(plan);
+  ASSERT_TRUE(sink_->open()->compensate(sink_->compensation(plan, nullptr, 6)));
+  const auto settled = sink_->open()->settle(sink_->plan(day, 1, rows(1, 10, "a"), 7));
+  ASSERT_TRUE(settled) << settled.error().detail;
+  EXPECT_FALSE(*settled);
+  EXPECT_THAT(sink_->visible(), IsEmpty());
+}
+
+// Its marker is there, so it came in; that it is no longer what came in is the second look's.
+TEST_P(SinkContract, SettlesAsCommittedWhatWasHarmedAfterItCameIn) {
+  sink_->prepare();
+  const LoadPlan plan = sink_->plan(day, 1, rows(1, 10, "a"), 5);
+  load(plan);
+  sink_->harm(plan, Harm::change);
+  const auto settled = sink_->open()->settle(sink_->plan(day, 1, rows(1, 10, "a"), 7));
+  ASSERT_TRUE(settled) << settled.error().detail;
+  ASSERT_TRUE(*settled);
+  EXPECT_TRUE((*settled)->recovered);
+  const auto verified = sink_->open()->verify(plan);
+  ASSERT_FALSE(verified);
+  EXPECT_EQ(verified.error().code, "conflict");
+  LoadPlan again = sink_->plan(day, 2, rows(1, 10, "a"), 8);
+  again.lost = {{plan.generation, plan.load_id}};
+  load(again);
+  EXPECT_THAT(sink_->visible(), ElementsAreArray(rows(1, 10, "a")));
+  expect_sound();
 }
 
 TEST_P(SinkContract, RefusesStagedFilesThatChanged) {

@@ -166,7 +166,7 @@ std::unique_ptr<SinkDriver> SinkUnderTest::open() const {
 }
 
 void SinkUnderTest::prepare(LoadMode mode) const {
-  auto prepared = open()->prepare(test_columns(), mode, {"id"});
+  auto prepared = open()->prepare(test_columns(), mode, {"id"}, 7);
   if (!prepared) throw std::runtime_error("prepare: " + prepared.error().detail);
 }
 
@@ -188,6 +188,8 @@ LoadPlan SinkUnderTest::plan(const std::string& partition, Generation generation
   plan.mode = mode;
   plan.key = {"id"};
   plan.columns = test_columns();
+  intended_[partition].push_back(plan.load_id);
+  plan.intended = intended_[partition];
   plan.staged =
       work_ / fmt::format("staged/{}-{}-{}", hex(plan.load_id).substr(0, 8), fence, ::getpid());
   fs::create_directories(plan.staged);

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -49,6 +50,9 @@ class SinkUnderTest {
 
  protected:
   TemporaryDirectory work_{"daybook-sink"};
+
+ private:
+  mutable std::map<std::string, std::vector<Digest>> intended_;  // by partition: every plan made
 };
 
 PostgresCluster& shared_cluster();
