@@ -94,7 +94,8 @@ TEST(Simulation, GivesUpNoLoadThatALateWriterStillBringsIn) {
   for (std::uint64_t seed = 1; seed <= 4 * seeds; ++seed) {
     Options options = with(calm(seed), Fault::takeover, 200'000);
     options = with(options, Fault::pause, 60'000);
-    options.target = Target::directory;
+    options = with(options, Fault::server_error, 50'000);
+    options.target = seed % 4 < 2 ? Target::directory : Target::server;
     options.append = seed % 2 == 0;
     World_ world(options);
     takeovers += world.figures().happened["takeover"];

@@ -194,12 +194,11 @@ Options options_with(Canary which, const Options& drawn) {
       o.off(Fault::lost_tail);
       o.off(Fault::takeover);
       break;
-    case give_up_unasked:
-      o.target = Target::directory;
-      o.append = true;
-      at_least(Fault::takeover, 10'000);
-      at_least(Fault::pause, 20'000);
-      at_least(Fault::source, 100'000);
+    case give_up_unasked:  // while a writer that was overtaken stands still in its transaction
+      o.target = Target::server;
+      at_least(Fault::takeover, 200'000);
+      at_least(Fault::pause, 40'000);
+      at_least(Fault::server_error, 100'000);
       break;
     case half_the_rows: o.target = Target::server; break;
     case wrong_rows_removed:  // where more than one generation stands

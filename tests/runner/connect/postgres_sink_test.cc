@@ -119,7 +119,7 @@ TEST(PostgresSink, RefusesAnotherClusterThanTheOneItLoadedInto) {
   // One that brought the markers along is the same target, wherever it runs now.
   auto home = open_sink(here->pipeline(), {.cluster = "1", .load_id = plan.load_id});
   ASSERT_TRUE(home);
-  EXPECT_TRUE((*home)->prepare(test_columns(), LoadMode::replace, {}));
+  EXPECT_TRUE((*home)->prepare(test_columns(), LoadMode::replace, {}, 7));
 }
 
 TEST(PostgresSink, GivesAStatementNoMoreTimeThanTheDefinition) {
@@ -160,7 +160,7 @@ TEST(PostgresSink, MovesColumnsOfOthersWithTheRow) {
       "_load_id bytea)");
   auto under_test = SinkUnderTest::postgres();
   auto sink = open_postgres_sink({shared_cluster().conninfo(), "extended"});
-  ASSERT_TRUE((*sink)->prepare(test_columns(), LoadMode::replace, {}));
+  ASSERT_TRUE((*sink)->prepare(test_columns(), LoadMode::replace, {}, 7));
   const LoadPlan first = under_test->plan(day, 1, rows(1, 3, "a"), 1);
   const LoadPlan second = under_test->plan(day, 2, rows(1, 3, "b"), 2);
   ASSERT_TRUE((*sink)->load(first));
