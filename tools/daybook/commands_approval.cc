@@ -93,9 +93,10 @@ std::vector<CommandSpec> of_approval() {
                  Exit::unreachable, Exit::interrupted}},
       {.path = "compensate withdraw",
        .summary = "take a proposal back, or give up what can not go on",
-       .text = "Before it was started; and afterwards while no step of it is under way, as when the "
-               "sink says that what was to be taken back does not stand there. What was taken back "
-               "by then stays so; the other partitions stand as they stood.",
+       .text =
+           "Before it was started; and afterwards while no step of it is under way, as when the "
+           "sink says that what was to be taken back does not stand there. What was taken back "
+           "by then stays so; the other partitions stand as they stood.",
        .arguments = {compensation},
        .flags = {required_reason, dry_run},
        .examples = {{"daybook compensate withdraw 0 --reason \"not needed\"", "take it back"},
