@@ -2,10 +2,12 @@
 """Hostile sources and targets: refused with a place and a reason, and the book is as it was."""
 
 import csv
+import fcntl
 import glob
 import io
 import os
 import shutil
+import signal
 import struct
 
 import small
@@ -219,6 +221,38 @@ class SinkTest(HostileTest):
                 self.bounded(project, "run", FILE, exits=UNREACHABLE)
                 self.assertEqual(project.entries("RunStarted", since=size), [])
                 self.assertFalse(os.path.exists("/tmp/orders/.daybook"))
+
+    def test_what_is_harmed_before_anybody_could_settle_it_is_lost_and_loaded_again(self):
+        project = small.make(self.project(), days=small.DAYS[:1], mode="append")
+        killed = project.ask("run", FILE, environment={"DAYBOOK_CRASH_AT": "dir.manifest_written"})
+        self.assertEqual(killed.code, -signal.SIGKILL, str(killed))
+        parts = glob.glob(project.at("lake/orders/.daybook/*/*/part*"))
+        self.assertEqual(len(parts), 1, parts)
+        os.chmod(parts[0], 0o644)
+        with open(parts[0], "ab") as file:
+            file.write(b"9,not of this load,9\n")
+        self.bounded(project, "run", FILE, exits=(0, 1))
+        self.bounded(project, "run", FILE, exits=0)
+        self.assertEqual(len(project.entries("LoadLost")), 1)
+        self.assertEqual(len(loaded(project, small.DAYS[0])), 5)
+        self.assertEqual(project.json("reconcile", FILE, "--deep")["findings"], [])
+        project.do("verify")
+
+    def test_who_stands_still_with_the_lock_of_a_partition_is_waited_for_and_named(self):
+        project = small.make(self.project(), days=small.DAYS[:1])
+        project.write(FILE, project.read(FILE).decode().replace("timeout: 60s", "timeout: 3s"))
+        project.do("run", FILE)
+        small.write_day(project, small.DAYS[0], ["7,later,7"])
+        [lock] = glob.glob(project.at("lake/orders/.daybook/*/lock"))
+        with open(lock, "r+b") as held:
+            fcntl.lockf(held, fcntl.LOCK_EX)
+            done = self.bounded(project, "run", FILE, exits=UNREACHABLE)
+            self.assertIn("lock", done.out + done.err)
+            self.assertEqual(len(loaded(project, small.DAYS[0])), 5)
+            self.assertEqual(project.entries("LoadAborted"), [])
+        self.bounded(project, "run", FILE, exits=0)
+        self.assertEqual(loaded(project, small.DAYS[0]), ["7,later,7"])
+        project.do("verify")
 
     def test_a_target_that_comes_back_is_loaded_once(self):
         project = small.make(self.project())
