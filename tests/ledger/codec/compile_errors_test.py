@@ -14,7 +14,7 @@ import unittest
 
 SOURCE, GENERATED = pathlib.Path(sys.argv[1]), sys.argv[2]
 EVENTS = "statemachine/events.h"
-NEW_STRUCT = "struct SlotTimedOut {\n  SlotId slot{};\n};\n\nusing Event =\n"
+NEW_STRUCT = "struct SlotTimedOut {\n  SlotId slot{};\n};\n\n"
 
 
 class HalfAddedEvent(unittest.TestCase):
@@ -40,7 +40,7 @@ class HalfAddedEvent(unittest.TestCase):
         return done.stderr
 
     def add_struct(self):
-        self.replace(EVENTS, "using Event =\n", NEW_STRUCT)
+        self.replace(EVENTS, "using Event =", NEW_STRUCT + "using Event =")
         self.replace(EVENTS, ">;\n\n// An entry of the book", ", SlotTimedOut>;\n\n// An entry of the book")
 
     def test_without_its_meaning(self):
