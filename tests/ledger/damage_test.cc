@@ -256,12 +256,17 @@ TEST_F(Book, LosesNothingAcknowledgedWhenKilled) {
       }
     }
     ::close(pipe[1]);
-    ::usleep(static_cast<useconds_t>(5000 + random() % 40000));
+    // Somewhere after so many answers, however fast the machine is; with none, while it opens.
+    std::uint64_t size = 0;
+    for (std::uint64_t answers = random() % 5; answers > 0; --answers) {
+      ASSERT_EQ(::read(pipe[0], &size, sizeof size), static_cast<ssize_t>(sizeof size));
+      acknowledged = size;
+    }
+    ::usleep(static_cast<useconds_t>(random() % 20000));
     ::kill(child, SIGKILL);
     int status = 0;
     ::waitpid(child, &status, 0);
     ASSERT_TRUE(WIFSIGNALED(status)) << status;
-    std::uint64_t size = 0;
     while (::read(pipe[0], &size, sizeof size) == sizeof size) acknowledged = size;
     ::close(pipe[0]);
     const auto ledger = RocksdbLedger::open(dir_);
