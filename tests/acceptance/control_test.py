@@ -262,6 +262,15 @@ class RefusalTest(Acceptance):
         self.book.do("run", FILE)
         self.assertIn("3 unchanged", self.book.do("run", FILE).out)
 
+    def test_a_plan_counts_a_load_that_was_left_under_way_as_made(self):
+        self.book.ask("run", FILE, environment={"DAYBOOK_CRASH_AT": "run.load_intended"})
+        self.assertIn("load intended", {slot["phase"] for slot in self.book.state().values()})
+        plan = self.book.json("plan", FILE)
+        done = self.book.do("plan", FILE)
+        self.assertIn("run 0 is open", done.out + done.err)
+        actions = collections.Counter(item["action"] for item in plan["items"])
+        self.assertEqual(actions, {"skip": 1, "do": len(small.DAYS) - 1})
+
     def test_a_run_by_somebody_without_the_role_is_not_allowed(self):
         key = self.book.at("ana")
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True,
