@@ -3,9 +3,12 @@
 into lines of JSON; each result counted again by other means."""
 
 import collections
+import hashlib
 import json
 import os
+import zipfile
 
+import small
 from harness import Acceptance, main
 from postgres import Postgres
 
@@ -145,6 +148,25 @@ sink:
         self.assertEqual(len(self.lines(project)), 4)
         self.assertTrue(project.json("replay", "last")["identical"])
         self.assertEqual(project.json("reconcile", FILE, "--deep")["findings"], [])
+        project.do("verify")
+
+    def test_a_load_of_many_files_lists_them_beside_its_commit(self):
+        project = small.make(self.project(), sink='parquet: {path: "lake/orders"}', days=small.DAYS[:1])
+        small.write_day(project, small.DAYS[0], [f"{row},{row % 10 * 'name ' * 2000},1" for row in range(35_000)])
+        project.do("run", small.FILE)
+        [committed] = [entry["event"] for entry in project.entries("LoadCommitted")]
+        [listed] = [entry["event"] for entry in project.entries("LoadFilesListed")]
+        self.assertEqual(committed["files"], [])
+        self.assertGreater(committed["files_listed"], 8)
+        self.assertEqual(len(listed["files"]), committed["files_listed"])
+        for file in listed["files"]:
+            with open(project.at("lake/orders", file["name"]), "rb") as stored:
+                self.assertEqual(hashlib.sha256(stored.read()).hexdigest(), file["digest"])
+        self.assertTrue(project.json("replay", "last")["identical"])
+        project.do("reconcile", small.FILE, "--deep")
+        project.do("prove", "orders", "id=34999", "-o", "proof.zip")
+        with zipfile.ZipFile(project.at("proof.zip")) as proof:
+            self.assertNotIn(b"part-", b"".join(proof.read(name) for name in proof.namelist()))
         project.do("verify")
 
 

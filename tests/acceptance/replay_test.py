@@ -2,11 +2,9 @@
 """A run done again in a sandbox: identical, or named where it parts; and what another definition would have
 decided."""
 
-import hashlib
 import os
 import re
 import shutil
-import zipfile
 
 import harness
 import small
@@ -46,25 +44,6 @@ class ReplayTest(Acceptance):
         self.assertTrue(answer["identical"])
         self.assertEqual([p["result"] for p in answer["partitions"]], ["identical"] * 3)
         self.assertEqual(files_below(self.book.path), before)
-
-    def test_a_load_of_many_files_lists_them_beside_its_commit(self):
-        project = small.make(self.project(), sink='parquet: {path: "lake/orders"}', days=DAYS[:1])
-        small.write_day(project, DAYS[0], [f"{row},{row % 10 * 'name ' * 2000},1" for row in range(35_000)])
-        project.do("run", FILE)
-        [committed] = [entry["event"] for entry in project.entries("LoadCommitted")]
-        [listed] = [entry["event"] for entry in project.entries("LoadFilesListed")]
-        self.assertEqual(committed["files"], [])
-        self.assertGreater(committed["files_listed"], 8)
-        self.assertEqual(len(listed["files"]), committed["files_listed"])
-        for file in listed["files"]:
-            with open(project.at("lake/orders", file["name"]), "rb") as stored:
-                self.assertEqual(hashlib.sha256(stored.read()).hexdigest(), file["digest"])
-        self.assertTrue(project.json("replay", "last")["identical"])
-        project.do("reconcile", FILE, "--deep")
-        project.do("prove", "orders", "id=34999", "-o", "proof.zip")
-        with zipfile.ZipFile(project.at("proof.zip")) as proof:
-            self.assertNotIn(b"part-", b"".join(proof.read(name) for name in proof.namelist()))
-        project.do("verify")
 
     def test_a_copy_that_was_kept_outlives_its_source(self):
         self.run_it()
