@@ -192,7 +192,7 @@ def memory(directory, raw, rows):
 
 
 def partitions(directory, raw, most):
-    for count in (most // 100, most // 10, most):
+    for count in sorted({max(1, most // 100), max(1, most // 10), most}):
         project = Project(directory / "partitions", raw)
         project.contract("items", ITEMS)
         project.write("items.pipeline.yaml", ITEMS_PIPELINE)
