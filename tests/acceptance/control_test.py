@@ -263,6 +263,7 @@ class RefusalTest(Acceptance):
         self.assertIn("3 unchanged", self.book.do("run", FILE).out)
 
     def test_a_plan_counts_a_load_that_was_left_under_way_as_made(self):
+        small.write_pipeline(self.book, concurrency=1)
         self.book.ask("run", FILE, environment={"DAYBOOK_CRASH_AT": "run.load_intended"})
         self.assertIn("load intended", {slot["phase"] for slot in self.book.state().values()})
         plan = self.book.json("plan", FILE)
