@@ -39,6 +39,13 @@ std::string counts_text(const RowCounts& c) {
   return fmt::format("{} {} {} {} {}", c.read, c.accepted, c.quarantined, c.filtered, c.merged);
 }
 
+// The files of a load that this entry names, or null where it is about something else.
+const std::vector<OutputFile>* loaded_by(const Event& event) {
+  if (const auto* listed = std::get_if<LoadFilesListed>(&event)) return &listed->files;
+  if (const auto* committed = std::get_if<LoadCommitted>(&event)) return &committed->files;
+  return nullptr;
+}
+
 // What two runs may have in common of an event.
 std::string essence_of(const Event& event) {
   std::string out(event_name(event));
@@ -51,10 +58,8 @@ std::string essence_of(const Event& event) {
   } else if (const auto* failed = std::get_if<AttemptFailed>(&event)) {
     add(failed->code);
     add(failed->fingerprint);
-  } else if (const auto* listed = std::get_if<LoadFilesListed>(&event)) {
-    for (const OutputFile& file : listed->files) add(hex(file.digest));
-  } else if (const auto* committed = std::get_if<LoadCommitted>(&event)) {
-    for (const OutputFile& file : committed->files) add(hex(file.digest));
+  } else if (const auto* files = loaded_by(event)) {
+    for (const OutputFile& file : *files) add(hex(file.digest));
   } else if (const auto* held = std::get_if<SlotHeld>(&event)) {
     add(held->reason);
   } else if (const auto* set_aside = std::get_if<SlotQuarantined>(&event)) {
@@ -103,12 +108,8 @@ void take(PartitionFacts& facts, EntryIndex index, const Event& event) {
     attempt.ended = index;
   }
   if (std::holds_alternative<LoadIntended>(event)) facts.files.clear();
-  const auto* listed = std::get_if<LoadFilesListed>(&event);
-  const auto* committed = std::get_if<LoadCommitted>(&event);
-  if (listed != nullptr)
-    for (const OutputFile& file : listed->files) facts.files.push_back(file.digest);
-  if (committed != nullptr)
-    for (const OutputFile& file : committed->files) facts.files.push_back(file.digest);
+  if (const auto* files = loaded_by(event))
+    for (const OutputFile& file : *files) facts.files.push_back(file.digest);
   if (const auto* e = std::get_if<AttemptLost>(&event)) {
     AttemptFacts& attempt = current(e->attempt);
     attempt.lost = true;

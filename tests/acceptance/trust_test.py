@@ -33,8 +33,8 @@ class Trust(Acceptance):
     def vkey(self, project):
         return project.do("ledger", "key").out.strip()
 
-    def witnessed(self, project, known=True):
-        witness = Witness(project.home).start()
+    def witnessed(self, project, known=True, host=None):
+        witness = Witness(project.home, host=host).start()
         self.addCleanup(witness.stop)
         if known:
             witness.knows(self.vkey(project))
@@ -84,10 +84,7 @@ class Witnesses(Trust):
     def over_tls(self, host, trusted=True):
         """What a witness behind a certificate for `host` says, asked as localhost."""
         project = self.made()
-        witness = Witness(project.home, host=host).start()
-        self.addCleanup(witness.stop)
-        witness.knows(self.vkey(project))
-        project.do("ledger", "witness", "add", "w", witness.vkey, witness.url)
+        witness = self.witnessed(project, host=host)
         return project.ask("ledger", "witness", "collect", "-o", "json",
                            environment={"SSL_CERT_FILE": witness.certificate} if trusted else None)
 

@@ -77,11 +77,15 @@ Outcome evidence(Invocation& in) {
             : "evidence is signed where the book's key is; a copy without it can not make any";
     return std::unexpected(std::move(problem));
   }
-  const auto now = fold(*book->whole, book->whole->head().size);
-  if (!now) return std::unexpected(problem_of(now.error()));
+  std::optional<State> since;  // what the present adds to an earlier moment
+  if (in.arguments.has("as-of")) {
+    auto now = fold(*book->whole, book->whole->head().size);
+    if (!now) return std::unexpected(problem_of(now.error()));
+    since = std::move(*now);
+  }
   const EvidenceSource source{
       .state = book->state,
-      .now = *now,
+      .now = since ? *since : book->state,
       .ledger = *book->ledger,
       .payloads = *payloads,
       .approval_text = [&](const State& then, ApprovalId id) {

@@ -33,7 +33,7 @@ const std::vector<Event>* record(State& copy, const Context& context, Decision& 
 // A load that is under way in the run counts as made: the sink may have it, and nobody asks it
 // here.
 void bring_in(State& copy, const Context& context, RunId run) {
-  for (const SlotId id : std::vector<SlotId>(copy.find(run)->slots)) {
+  for (const SlotId id : copy.find(run)->slots) {
     const Slot& slot = *copy.find(id);
     if (slot.run != run || slot.generations.empty()) continue;
     const GenerationState load = slot.generations.back();
