@@ -249,12 +249,7 @@ asio::awaitable<void> Runner::perform(effect::ExecuteAttempt e) {
   }
   const auto offered = co_await find_input(e.run, pipeline, key);
   if (!offered) {
-    StageFailure failure{.error = ErrorClass::data,
-                         .code = "source.missing",
-                         .fingerprint = "source.missing",
-                         .detail = fmt::format("the source no longer offers partition {}", key),
-                         .classified_by = "runner"};
-    co_await fail_attempt(e.slot, attempt, std::move(failure), pipeline->retry);
+    co_await fail_attempt(e.slot, attempt, offered.error(), pipeline->retry);
     co_return;
   }
 

@@ -121,6 +121,7 @@ class Runner {
     Monotonic since = 0, not_before = 0;
     Unsettled given_up = Unsettled::none;
   };
+  using Offers = std::map<std::string, Offered>;  // by partition key
   struct Drive {
     std::set<RunId> runs;
     Owed owed;
@@ -149,11 +150,15 @@ class Runner {
                                             RetryPolicy retry);
   FailAttempt failure_command(SlotId slot, Attempt attempt, const StageFailure& failure,
                               const RetryPolicy& retry);
-  boost::asio::awaitable<std::optional<Offered>> find_input(
+  boost::asio::awaitable<std::expected<std::shared_ptr<const Offers>, RunProblem>> offered_to(
+      RunId run, std::shared_ptr<const Pipeline> pipeline);
+  static std::shared_ptr<const Offers> by_key(std::vector<Offered> all);
+  boost::asio::awaitable<std::expected<Offered, StageFailure>> find_input(
       RunId run, std::shared_ptr<const Pipeline> pipeline, std::string key);
   boost::asio::awaitable<std::expected<void, RunProblem>> plan_rest(RunId run);
   boost::asio::awaitable<std::expected<void, RunProblem>> plan_these(
-      RunId run, std::shared_ptr<const Pipeline> pipeline, std::vector<std::string> keys);
+      RunId run, std::shared_ptr<const Pipeline> pipeline, std::shared_ptr<const Offers> offers,
+      std::vector<std::string> keys);
   std::shared_ptr<const Pipeline> definition_of(RunId run, DefinitionCache::Match match);
   LoadPlan load_plan(const Slot& slot, const GenerationState& load, const Pipeline& pipeline) const;
   const SinkMemory& memory_of(const std::string& sink);
@@ -170,7 +175,8 @@ class Runner {
   std::map<SlotId, Staged> staged_;
   std::map<SlotId, Working> working_;
   std::map<SlotId, std::shared_ptr<StageProgress>> progress_;
-  std::map<RunId, std::map<std::string, Offered>> offers_;
+  // Of open runs. Whoever plans holds what it plans: a run may be cancelled, and end, meanwhile.
+  std::map<RunId, std::shared_ptr<const Offers>> offers_;
   std::map<SlotId, Unanswered> unanswered_;
   std::map<SlotId, FailAttempt> failed_loads_;  // whose absence is not established yet
   std::map<std::string, SinkMemory> memories_;  // by sink

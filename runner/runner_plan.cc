@@ -66,19 +66,42 @@ asio::awaitable<std::expected<std::vector<Offered>, RunProblem>> Runner::offered
   co_return co_await blocking(keeper_.executor(), std::move(job));
 }
 
-asio::awaitable<std::optional<Offered>> Runner::find_input(RunId run,
-                                                           std::shared_ptr<const Pipeline> pipeline,
-                                                           std::string key) {
-  auto known = offers_.find(run);
-  if (known == offers_.end()) {
-    auto all = co_await offered(pipeline);
-    std::map<std::string, Offered> by_key;
-    if (all)
-      for (Offered& one : *all) by_key.emplace(one.key, std::move(one));
-    known = offers_.insert_or_assign(run, std::move(by_key)).first;
+std::shared_ptr<const Runner::Offers> Runner::by_key(std::vector<Offered> all) {
+  auto out = std::make_shared<Offers>();
+  for (Offered& one : all) {
+    std::string key = one.key;
+    out->emplace(std::move(key), std::move(one));
   }
-  const auto found = known->second.find(key);
-  if (found == known->second.end()) co_return std::nullopt;
+  return out;
+}
+
+asio::awaitable<std::expected<std::shared_ptr<const Runner::Offers>, RunProblem>>
+Runner::offered_to(RunId run, std::shared_ptr<const Pipeline> pipeline) {
+  if (const auto known = offers_.find(run); known != offers_.end()) co_return known->second;
+  auto all = co_await offered(pipeline);
+  if (!all) co_return std::unexpected(all.error());
+  auto offers = by_key(std::move(*all));
+  if (keeper_.state().open_runs.contains(run)) offers_[run] = offers;
+  co_return offers;
+}
+
+asio::awaitable<std::expected<Offered, StageFailure>> Runner::find_input(
+    RunId run, std::shared_ptr<const Pipeline> pipeline, std::string key) {
+  const auto offers = co_await offered_to(run, pipeline);
+  if (!offers)
+    co_return std::unexpected(StageFailure{.error = ErrorClass::dependency_down,
+                                           .code = "source.unlisted",
+                                           .fingerprint = "source.unlisted",
+                                           .detail = offers.error().message,
+                                           .classified_by = "runner"});
+  const auto found = (*offers)->find(key);
+  if (found == (*offers)->end())
+    co_return std::unexpected(
+        StageFailure{.error = ErrorClass::data,
+                     .code = "source.missing",
+                     .fingerprint = "source.missing",
+                     .detail = fmt::format("the source no longer offers partition {}", key),
+                     .classified_by = "runner"});
   co_return found->second;
 }
 
@@ -90,19 +113,13 @@ asio::awaitable<std::expected<void, RunProblem>> Runner::plan_rest(RunId run) {
         fmt::format("run {} was not planned to its end, and its definition can not be read back",
                     run),
         fmt::format("daybook cancel {} --reason ... ends it; the next run plans anew", run)));
-  auto known = offers_.find(run);
-  if (known == offers_.end()) {
-    auto all = co_await offered(pipeline);
-    if (!all) co_return std::unexpected(all.error());
-    std::map<std::string, Offered> by_key;
-    for (Offered& one : *all) by_key.emplace(one.key, std::move(one));
-    known = offers_.insert_or_assign(run, std::move(by_key)).first;
-  }
+  const auto offers = co_await offered_to(run, pipeline);
+  if (!offers) co_return std::unexpected(offers.error());
   std::vector<std::string> keys = keeper_.state().find(run)->chosen;
   if (keys.empty()) {
     ExpectPartitions expected{
         .pipeline = pipeline->name, .sink = pipeline->sink.name(), .keys = {}};
-    for (const auto& [key, one] : known->second) {
+    for (const auto& [key, one] : **offers) {
       keys.push_back(key);
       if (partition_fault(*pipeline, one.input).empty()) expected.keys.push_back(key);
     }
@@ -116,12 +133,14 @@ asio::awaitable<std::expected<void, RunProblem>> Runner::plan_rest(RunId run) {
   std::erase_if(keys, [&](const std::string& key) { return there.contains(key); });
 
   constexpr std::size_t at_once = 64;
-  for (std::size_t begin = 0; begin < keys.size() && !stopped_; begin += at_once) {
+  // A run that was cancelled meanwhile plans nothing more.
+  const auto goes_on = [&] { return !stopped_ && planning(*keeper_.state().find(run)); };
+  for (std::size_t begin = 0; begin < keys.size() && goes_on(); begin += at_once) {
     const auto from = keys.begin() + static_cast<std::ptrdiff_t>(begin);
     const auto to =
         keys.begin() + static_cast<std::ptrdiff_t>(std::min(keys.size(), begin + at_once));
     std::vector<std::string> some(from, to);
-    auto planned = co_await plan_these(run, pipeline, std::move(some));
+    auto planned = co_await plan_these(run, pipeline, *offers, std::move(some));
     if (!planned) co_return planned;
     DAYBOOK_CRASH_POINT("run.planning");
   }
@@ -129,7 +148,6 @@ asio::awaitable<std::expected<void, RunProblem>> Runner::plan_rest(RunId run) {
   const Command complete = CompletePlanning{run};
   const auto completed = co_await keeper_.ask(system_actor(), complete);
   DAYBOOK_CRASH_POINT("run.planned");
-  // A run that was cancelled meanwhile plans nothing more.
   if (!completed && planning(*keeper_.state().find(run)))
     co_return std::unexpected(refused(completed.error()));
   co_return std::expected<void, RunProblem>{};
@@ -137,7 +155,8 @@ asio::awaitable<std::expected<void, RunProblem>> Runner::plan_rest(RunId run) {
 
 // Reads what it needs of the sources side by side, and records the plans as one group.
 asio::awaitable<std::expected<void, RunProblem>> Runner::plan_these(
-    RunId run, std::shared_ptr<const Pipeline> pipeline, std::vector<std::string> keys) {
+    RunId run, std::shared_ptr<const Pipeline> pipeline, std::shared_ptr<const Offers> offers,
+    std::vector<std::string> keys) {
   struct Question {
     std::size_t command;
     Offered offered;
@@ -146,7 +165,6 @@ asio::awaitable<std::expected<void, RunProblem>> Runner::plan_these(
   };
   const std::string sink = pipeline->sink.name();
   const bool force = keeper_.state().find(run)->force;
-  const auto& offers = offers_.at(run);
   std::vector<Command> commands;
   auto questions = std::make_shared<std::vector<Question>>();
   for (const std::string& key : keys) {
@@ -161,8 +179,8 @@ asio::awaitable<std::expected<void, RunProblem>> Runner::plan_these(
     // when it is staged, is enough. One that is gone is the attempt's failure, with its retries; so
     // is one that can not be read now.
     const auto slot = keeper_.state().slot(pipeline->name, sink, key);
-    const auto offered = offers.find(key);
-    if (offered == offers.end() || !slot || keeper_.state().find(*slot)->attempt == 0) continue;
+    const auto offered = offers->find(key);
+    if (offered == offers->end() || !slot || keeper_.state().find(*slot)->attempt == 0) continue;
     auto overlay = overlay_of(keeper_.view(), *slot);
     if (!overlay) continue;
     questions->push_back({commands.size() - 1, offered->second, std::move(*overlay)});
@@ -289,11 +307,7 @@ asio::awaitable<std::expected<RunReport, RunProblem>> Runner::run(RunRequest req
   const RunId run = std::get<RunStarted>(started->events.front()).run;
 
   DAYBOOK_CRASH_POINT("run.started");
-  auto& by_key = offers_[run];
-  for (Offered& one : chosen) {
-    std::string key = one.key;
-    by_key.emplace(std::move(key), std::move(one));
-  }
+  offers_[run] = by_key(std::move(chosen));
   auto report = co_await resume(run);
   if (report) report->resumed = std::move(resumed);
   co_return report;

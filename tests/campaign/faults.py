@@ -136,6 +136,12 @@ FAULTS = [
     Fault("Sources", "another schema than the contract's", "refused before anything is loaded",
           ["HostileCsv.HeadersMustSayWhatTheContractSays", "Parquet.HasTheColumnsOfTheContractInEveryFile"], []),
     # --- people and bytes
+    Fault("People", "somebody pauses, resumes or cancels, at any scope and any moment", "what is past the intent of a "
+          "load comes to its end; nothing starts that is paused; what is resumed goes on, and nothing waits for ever",
+          ["control_test.py::test_of_a_cancelled_partition_the_others_go_on_and_the_next_run_takes_it_up",
+           "Simulation.ComesToItsEndWhoeverInterferes"], simulated("interference")),
+    Fault("People", "killed while payloads are erased", "the next start ends it before anything is read: what the "
+          "receipt names can not be read again", ["Simulation.ErasesForGoodWhereverItWasKilled"], simulated("erased")),
     Fault("Input", "hostile bytes: entries, proofs, notes, keys, requests, definitions, tables", "an error with its "
           "place, within bounds; no crash", ["run.py", "Hostile.BytesAreAlwaysAnswered"], [("fuzz", None)]),
     Fault("Input", "hostile definitions and expressions", "refused at line and column; nothing outside the project "
@@ -156,8 +162,8 @@ OUTSIDE = [
     "settles, and nothing is appended to it; a book has one writer;",
     "a PostgreSQL standby that is promoted without the last commits: `reconcile` finds it afterwards, nothing "
     "prevents it but a synchronous standby;",
-    "open: a compensation that was started, of a load that such a standby lost, fails at each start and can not be "
-    "withdrawn; its partition waits;",
+    "a compensation of a load that such a standby lost can never be done: once the sink has said so, a person withdraws "
+    "it (`daybook compensate withdraw`);",
     "exactly once for anything but the sinks above: a mail can not be taken back;",
     "not shown by a campaign: failed allocations (the process ends, as by `kill -9`), disks that hang for minutes, file "
     "systems without a true fsync.",

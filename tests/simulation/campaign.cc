@@ -184,7 +184,7 @@ class Campaign {
     json["simulated_days"] = figures_.virtual_us / 86'400'000'000;
     auto& faults = json["faults"] = nlohmann::ordered_json::object();
     std::vector<std::string> counted(fault_names.begin(), fault_names.end());
-    for (const char* more : {"replayed", "source changed", "records set aside"})
+    for (const char* more : {"replayed", "source changed", "records set aside", "erased"})
       counted.emplace_back(more);
     for (const std::string& name : counted) {
       faults[name] = {{"runs", figures_.happened[name]},

@@ -43,6 +43,7 @@ const std::vector<CanaryName>& canaries() {
       {compensate_old, "compensate-old", "a generation that does not stand is taken back"},
       {epoch_reused, "epoch-reused", "two boots have one number"},
       {key_forgotten, "key-forgotten", "a repeated request is a new run"},
+      {unapproved, "unapproved", "what waits for approvals begins without them"},
       {cancel_late, "cancel-late", "a cancel drops an intended load without asking the sink"},
   };
   return all;
@@ -79,6 +80,12 @@ Decision changed(const State& state, const Context& context, const Command& comm
           if (step.generation > 1) --step.generation, step.restores = 0;
       return decision;
     }
+  if (canary(Canary::unapproved)) {
+    if (const auto* c = std::get_if<StartCompensation>(&command); c && state.find(c->compensation))
+      return {{CompensationStarted{.compensation = c->compensation}}};
+    if (const auto* c = std::get_if<StartErasure>(&command); c && state.find(c->erasure))
+      return {{ErasureStarted{.erasure = c->erasure}}};
+  }
   Decision decision = decide(state, context, command);
   if (!decision) return decision;
   std::vector<Event>& events = *decision;

@@ -47,6 +47,7 @@ enum class Canary : std::uint8_t {
   key_forgotten,        // a repeated request is a new run
   cancel_late,          // a cancel takes back an intended load without asking
   commit_without_sink,  // an abort is recorded as a commit
+  unapproved,           // what waits for approvals begins without them
   count
 };
 

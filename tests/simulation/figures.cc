@@ -14,7 +14,8 @@ const std::initializer_list<std::string_view> registered_points = {
     "dir.generation_moved", "dir.before_manifest",  "dir.manifest_written",
     "dir.committed",        "dir.view_made",        "dir.view_swapped",
     "dir.published",        "dir.before_tombstone", "dir.tombstone_written",
-    "dir.compensated",      "lake.operation",
+    "dir.compensated",      "lake.operation",       "erase.started",
+    "erase.key_destroyed",  "erase.finished",
 };
 
 const std::initializer_list<std::string_view> registered_sometimes = {
@@ -39,12 +40,24 @@ const std::initializer_list<std::string_view> registered_sometimes = {
     "a load that a promoted standby does not have was found lost",
     "a late writer loaded where its successor had not been",
     "a run was cancelled",
+    "runs were cancelled by their scope",
+    "a partition was cancelled",
+    "something was paused",
+    "what was paused was resumed",
     "a run was interrupted",
     "a run was left open because a sink did not answer",
     "a partition that was set aside was released",
     "a held partition was let through",
     "a record was released",
     "a record was discarded",
+    "an approval was rejected",
+    "an approval by whoever asked for it was refused",
+    "a load was approved",
+    "a compensation was approved",
+    "a compensation was begun once it was approved",
+    "an erasure was approved",
+    "an erasure was carried out",
+    "an erasure was carried out by the process after",
 };
 
 }  // namespace daybook::sim

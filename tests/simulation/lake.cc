@@ -124,6 +124,10 @@ void Lake::close(int descriptor) {
   opened_.erase(found);
 }
 
+bool Lake::is_open_to(const Process& client) const {
+  return std::ranges::any_of(opened_, [&](const auto& o) { return o.second.client == &client; });
+}
+
 void Lake::client_gone(const Process& client) {
   std::vector<int> ours;
   for (const auto& [descriptor, opened] : opened_)

@@ -46,6 +46,7 @@ class Lake {
   void close(int descriptor);
   Node& at(int descriptor) { return *opened_.at(descriptor).node; }
   NodePtr pointer(int descriptor) { return opened_.at(descriptor).node; }
+  bool is_open_to(const Process& client) const;
   // A file system does not keep locks of processes that are gone.
   void client_gone(const Process& client);
 

@@ -20,11 +20,12 @@ constexpr std::array<std::uint32_t, fault_count> most = {
     10'000,   // takeover
     30'000,   // clock
     200'000,  // lost_answer
-    20'000,   // server_crash
-    60'000,   // lost_tail
+    40'000,   // server_crash
+    400'000,  // lost_tail
     60'000,   // server_error
     150'000,  // source
     500'000,  // damage
+    60'000,   // interference
 };
 
 }  // namespace
@@ -37,9 +38,12 @@ Options options_of(std::uint64_t seed, Tier tier) {
   o.order = static_cast<Order>(chance.below(3));
   o.target = chance.one_in(2) ? Target::directory : Target::server;
   o.append = chance.one_in(3);
+  // Each later one has a stream of its own: the seeds of before keep what they had.
+  Chance interference = Chance(seed).stream("interference");
   for (std::size_t i = 0; i < fault_count; ++i)
-    if (chance.one_in(2))
-      o.per_million[i] = static_cast<std::uint32_t>(chance.between(most[i] / 20, most[i]));
+    if (Chance& its = i < static_cast<std::size_t>(Fault::interference) ? chance : interference;
+        its.one_in(2))
+      o.per_million[i] = static_cast<std::uint32_t>(its.between(most[i] / 20, most[i]));
   // What is torn is torn by a loss of power.
   if (o.on(Fault::torn) && !o.on(Fault::power)) o.off(Fault::torn);
   o.partitions =

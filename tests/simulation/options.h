@@ -25,12 +25,14 @@ enum class Fault : std::uint8_t {
   server_error,  // an error of the server, any class
   source,        // fails, is slow, changes while it is read, loses and regains partitions
   damage,        // a byte of the book changes, a file is cut (of a copy: it must be refused)
+  interference,  // somebody pauses, resumes or cancels, at any scope and any moment
   count
 };
 inline constexpr std::size_t fault_count = static_cast<std::size_t>(Fault::count);
 inline constexpr std::array<std::string_view, fault_count> fault_names = {
-    "kill",  "power-loss",  "torn-writes",  "io-error",  "disk-full",    "pause",  "takeover",
-    "clock", "lost-answer", "server-crash", "lost-tail", "server-error", "source", "damage"};
+    "kill",      "power-loss",   "torn-writes", "io-error",    "disk-full",
+    "pause",     "takeover",     "clock",       "lost-answer", "server-crash",
+    "lost-tail", "server-error", "source",      "damage",      "interference"};
 
 enum class Tier : std::uint8_t { memory, rocksdb };
 enum class Order : std::uint8_t { fifo, random, adversary };

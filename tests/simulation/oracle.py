@@ -71,7 +71,7 @@ class Slot:
         self.failures = 0
         self.not_before = 0
         self.staged = None
-        self.intended = None
+        self.intended, self.approval = None, None
         self.loads = {}        # load id -> dict(generation, content, rows, mode, standing)
         self.visible = []      # generations that stand, by load id
 
@@ -81,7 +81,8 @@ class Judge:
         self.meta = meta
         self.slots, self.runs, self.definitions, self.batches = [], [], [], {}
         self.origin, self.epoch, self.now = None, 0, 0
-        self.compensations = {}
+        self.compensations, self.erasures = {}, {}
+        self.approvals, self.approvers = {}, set()
         self.paused = set()
         self.uuids, self.keys, self.salts, self.load_ids = set(), {}, {}, {}
         self.records = {}      # (batch, record) -> decision
@@ -133,7 +134,8 @@ class Judge:
         if key:
             self.demand(key not in self.keys, "I37", f"the key {key} started two runs")
             self.keys[key] = number(e.get("run"))
-        self.demand(not self.paused, "I32", "a run starts while the book is paused")
+        self.demand(not self.paused & {("book", 0), ("pipeline", e.get("pipeline"))}, "I32",
+                    "a run starts while its book or pipeline is paused")
         self.runs.append({"cancelled": False, "open": True, "planned": False, "partitions": number(e.get("partitions")),
                           "slots": set(), "circuit": False})
 
@@ -165,13 +167,23 @@ class Judge:
                 self.demand(False, "I13", f"the run ends with {slot.partition} {slot.phase}")
         self.runs[run]["open"] = False
 
-    def on_paused(self, e, _):
+    @staticmethod
+    def scope_of(e):
         scope = e.get("scope", {})
-        if scope.get("kind", "book") == "book":
-            self.paused.add("book")
+        kind = scope.get("kind", "book")
+        return {"book": ("book", 0), "pipeline": ("pipeline", scope.get("pipeline")),
+                "run": ("run", number(scope.get("run"))), "partition": ("partition", number(scope.get("slot")))}[kind]
+
+    def on_paused(self, e, _):
+        self.paused.add(self.scope_of(e))
 
     def on_resumed(self, e, _):
-        self.paused.discard("book")
+        self.demand(self.scope_of(e) in self.paused, "I32", "what is not paused is resumed")
+        self.paused.discard(self.scope_of(e))
+
+    def demand_running(self, e, slot, what):
+        scopes = {("book", 0), ("pipeline", slot.pipeline), ("run", slot.run), ("partition", number(e.get("slot")))}
+        self.demand(not scopes & self.paused, "I32", f"{what} of {slot.partition}, which is paused")
 
     def on_slot_opened(self, e, _):
         self.demand(number(e.get("slot")) == len(self.slots), "I11", "slots are numbered densely")
@@ -202,6 +214,8 @@ class Judge:
         self.demand(not self.runs[run]["cancelled"], "I32", "an attempt of a cancelled run")
         self.demand(self.now >= slot.not_before, "I17", f"started {slot.not_before - self.now} us too early")
         slot.attempt += 1
+        slot.run = run
+        self.demand_running(e, slot, "an attempt")
         slot.attempt_epoch, slot.live, slot.phase, slot.run = self.epoch, True, "running", run
 
     def own(self, slot, e):
@@ -259,10 +273,40 @@ class Judge:
         self.demand(e.get("reason"), "I29", "a release has a reason")
         slot.phase = "planned"
 
+    # --- approvals ------------------------------------------------------------------------------
+
+    def on_principal_enrolled(self, e, _):
+        if "approver" in e.get("roles", []):
+            self.approvers.add(e["principal"])
+
+    def on_principal_revoked(self, e, _):
+        self.approvers.discard(e["principal"])
+
     def on_approval_requested(self, e, _):
-        number_of = number(e.get("slot"), NONE)
-        if number_of != NONE:
-            self.slots[number_of].phase = "awaiting"
+        approval = {"needed": number(e.get("needed"), 1), "given": set(), "keys": set(), "rejected": False}
+        self.approvals[number(e.get("approval"))] = approval
+        slot = number(e.get("slot"), NONE)
+        if slot != NONE:
+            self.slots[slot].phase, self.slots[slot].approval, self.slots[slot].live = "awaiting", approval, False
+        for field, asked in (("compensation", self.compensations), ("erasure", self.erasures)):
+            if number(e.get(field), NONE) in asked:
+                asked[number(e.get(field), NONE)]["approval"] = approval
+
+    def on_approval_given(self, e, _):
+        approval = self.approvals[number(e.get("approval"))]
+        self.demand(e["approver"] in self.approvers, "I35", f"{e['approver']} is no approver")
+        self.demand(e["approver"] not in approval["given"] and e["keyFingerprint"] not in approval["keys"], "I34",
+                    f"{e['approver']} has approved, or the key has")
+        approval["given"].add(e["approver"])
+        approval["keys"].add(e["keyFingerprint"])
+
+    def on_approval_rejected(self, e, _):
+        self.approvals[number(e.get("approval"))]["rejected"] = True
+
+    def demand_approved(self, approval, what):
+        if approval is not None:
+            self.demand(not approval["rejected"] and len(approval["given"]) >= approval["needed"], "I33",
+                        f"{what} with {len(approval['given'])} of {approval['needed']} approvals")
 
     # --- loads ----------------------------------------------------------------------------------
 
@@ -273,7 +317,10 @@ class Judge:
 
     def on_load_intended(self, e, slot):
         self.own(slot, e)
+        if slot.phase == "awaiting":
+            self.demand_approved(slot.approval, f"{slot.partition} is loaded")
         self.demand(not self.runs[slot.run]["cancelled"], "I32", "a load of a cancelled run")
+        self.demand_running(e, slot, "a load")
         self.demand(slot.staged and e.get("content") == slot.staged["content"], "I25", "not what was staged")
         self.demand(number(e.get("rows")) == slot.staged["rows"], "I27", "other rows than were staged")
         generation, content, load = number(e.get("generation")), e.get("content"), e["loadId"]
@@ -306,6 +353,7 @@ class Judge:
         load = self.settled(e, slot)
         self.demand(e.get("evidence"), "I24", "an abort says by what it is known")
         load["standing"], slot.phase, slot.staged = "aborted", "planned", None
+        load["given_up_by"] = self.epoch
 
     def on_load_verified(self, e, slot):
         load = slot.loads[e["loadId"]]
@@ -319,7 +367,9 @@ class Judge:
         if self.meta.get("simulated"):
             self.demand(self.meta["lost_tail"] or self.meta["late_writers"], "I23",
                         f"{slot.partition} lost a load, and nothing in its sink was lost")
-        load["standing"], slot.phase = "lost", "lost"
+        load["standing"] = "lost"
+        if slot.phase in ("idle", "failed", "loaded", "verified", "compensated", "cancelled", "skipped"):
+            slot.phase = "lost"  # what is on its way or waits for a person goes on
         slot.visible = [one for one in slot.visible if one != e["loadId"]]
 
     # --- people ---------------------------------------------------------------------------------
@@ -338,12 +388,16 @@ class Judge:
         self.decide(e, "discarded")
 
     def on_compensation_proposed(self, e, _):
-        self.compensations[number(e.get("compensation"))] = {"steps": e["steps"], "done": 0, "intended": False}
+        self.compensations[number(e.get("compensation"))] = {"steps": e["steps"], "done": 0, "intended": False,
+                                                              "approval": None}
         for step in e["steps"]:
             slot = self.slots[number(step.get("slot"))]
             current = slot.visible[-1] if slot.visible else None
             self.demand(current and slot.loads[current]["generation"] == number(step.get("generation")), "I30",
                         f"generation {step.get('generation')} of {slot.partition} does not stand")
+
+    def on_compensation_started(self, e, _):
+        self.demand_approved(self.compensations[number(e.get("compensation"))]["approval"], "a compensation begins")
 
     def on_compensation_intended(self, e, _):
         c = self.compensations[number(e.get("compensation"))]
@@ -381,6 +435,21 @@ class Judge:
                 load["standing"] = "verified"
                 slot.visible.append(restored)
         slot.phase = "compensated"
+
+
+    def on_erasure_proposed(self, e, _):
+        self.erasures[number(e.get("erasure"))] = {"approval": None, "phase": "proposed"}
+
+    def on_erasure_started(self, e, _):
+        erasure = self.erasures[number(e.get("erasure"))]
+        self.demand(erasure["phase"] == "proposed" and erasure["approval"], "I33", "an erasure nobody was asked about")
+        self.demand_approved(erasure["approval"], "an erasure begins")
+        erasure["phase"] = "executing"
+
+    def on_erasure_finished(self, e, _):
+        erasure = self.erasures[number(e.get("erasure"))]
+        self.demand(erasure["phase"] == "executing", "I41", "an erasure ends that was not begun")
+        erasure["phase"] = "finished"
 
 
 # --- what lies around the entries -------------------------------------------------------------------
@@ -427,11 +496,13 @@ def judge_sinks(path, judge, meta):
         rows = []
         for load in slot.visible:
             rows += sinks["truth"][slot.loads[load]["content"]]
+        # What was given up before a takeover, the late writer may have intended again.
         given_up = {load for load, known in slot.loads.items() if known["standing"] == "aborted"}
+        again = {load for load in given_up if slot.loads[load]["given_up_by"] <= meta["late_epoch"]}
         for one in there["loads"]:
-            if one["load_id"] in given_up and not meta["went_back"]:
+            if one["load_id"] in given_up - again and not meta["went_back"]:
                 raise Broken(f"I24: {slot.partition} has a load that the book gave up")
-        foreign = [one for one in there["loads"] if one["load_id"] not in slot.loads]
+        foreign = [one for one in there["loads"] if one["load_id"] not in slot.loads or one["load_id"] in again]
         if foreign and not meta["late_writers"]:
             raise Broken(f"I21: {slot.partition} has a load the book never intended")
         if foreign:

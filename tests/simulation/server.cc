@@ -356,14 +356,15 @@ class Driver final : public SinkDriver {
     const bool seen =
         std::ranges::find(slot.visible, plan.generation_load_id) != slot.visible.end();
     if (marker == slot.markers.end() || !seen || marker->taken_back_by)
-      return sink_conflict("the generation is not in the sink", "");
+      return sink_conflict("the generation is not in the sink", hex(plan.generation_load_id));
     CompensationEvidence out{.recovered = false,
                              .rows_removed = count(slot, plan.generation_load_id),
                              .rows_restored = 0,
                              .evidence = "tombstone"};
     if (plan.restores != 0) {
       const auto kept = slot.rows.find(plan.restores_load_id);
-      if (kept == slot.rows.end()) return sink_conflict("nothing is kept to restore", "");
+      if (kept == slot.rows.end())
+        return sink_conflict("nothing is kept to restore", hex(plan.generation_load_id));
       out.rows_restored = kept->second.size();
     }
     return out;

@@ -35,13 +35,17 @@ sink:
   compensate: restore_previous
 retry: {{attempts: {}, backoff: {{initial: 1s, factor: 2, max: 60s}}, timeout: 10m}}
 retain: {}
+approvals: {}
 )yaml",
                      version,
                      o.target == Target::server
                          ? R"(postgres: {connection: "host=simulated", table: "public.items"})"
                          : R"(csv: {path: "lake/items"})",
                      o.append ? "append" : "replace", o.attempts,
-                     o.seed % 3 == 0 ? "copy" : "reference");
+                     o.seed % 3 == 0 ? "copy" : "reference",
+                     version == 1   ? "{}"
+                     : version == 2 ? "{load: 1, compensate: 1}"
+                                    : "{compensate: 2}");
 }
 
 }  // namespace
@@ -114,7 +118,15 @@ void Simulation::process_over(Process& process, bool gone) {
     return;
   }
   lake.client_gone(process);
-  if (process.end == End::power && machine.main) lake.power_loss();
+  if (process.end == End::power && machine.main) {
+    lake.power_loss();
+    // Whoever had files of it open does not go on as if they were what it wrote.
+    for (const auto& other : world.processes)
+      if (!other->ended && lake.is_open_to(*other)) {
+        other->end = End::killed;
+        world.end_now(*other);
+      }
+  }
   machine.after(process.end);
 }
 
@@ -178,6 +190,7 @@ Process& Simulation::boot() {
     world.current = nullptr;
     world.faults_off = calm;
     if (process.end == End::none) {
+      erasures_go_on(*process.keeper);
       if (tries > 0) world.sometimes("a start failed and the next one recovered");
       return process;
     }
@@ -191,6 +204,7 @@ Process& Simulation::boot() {
 void Simulation::take_over(Process& process) {
   world.happened(Fault::takeover);
   process.late = late_writers_ = true;
+  if (process.keeper) late_epoch_ = std::max(late_epoch_, process.keeper->state().epoch);
   machines_.push_back(main_->taken_over());
   main_ = machines_.back().get();
   const auto span = static_cast<Timestamp>(world.faults.between(1, 300)) * second;
@@ -229,6 +243,7 @@ void Simulation::strike(Process& process) {
     if (world.faults.one_in(3)) process.wall_offset = 0;
   }
   if (world.strikes(Fault::takeover)) take_over(process);
+  if (world.strikes(Fault::interference)) interfere(process);
 }
 
 bool Simulation::drive(Process& process, asio::awaitable<void> work) {
@@ -262,6 +277,13 @@ void Simulation::run_pipeline(RunKind kind, const std::string& key,
     const bool calm = std::exchange(world.faults_off, world.faults_off || tries > 40);
     Process& process = boot();
     if (given_up_) return;
+    // Whoever paused something comes back for it, sooner or later.
+    if (world.options.on(Fault::interference) && (tries > 10 || world.operators.one_in(2)))
+      resume_paused(process);
+    if (process.end != End::none) {
+      world.end_now(process);
+      continue;
+    }
     say("invoke", "run", fmt::format(R"("key":"{}")", named));
     RunRequest request;
     request.pipeline = pipeline_;
@@ -315,6 +337,7 @@ void Simulation::run_pipeline(RunKind kind, const std::string& key,
     if (!open) known = report.run;
     check_replay(process);
     if (report.interrupted) world.sometimes("a run was interrupted");
+    if (!process.runner->trouble().empty()) trouble = process.runner->trouble().begin()->second;
     if (report.unsettled != Unsettled::none)
       world.sometimes("a run was left open because a sink did not answer");
     if (!open && world.operators.one_in(8)) {
@@ -328,48 +351,13 @@ void Simulation::run_pipeline(RunKind kind, const std::string& key,
   }
 }
 
-// Decides about what waits for a person: some of it.
-void Simulation::people(Process& process) {
-  Keeper& keeper = *process.keeper;
-  world.current = &process;
-  try {
-    for (std::uint32_t i = 0; i < keeper.state().slots.size(); ++i) {
-      const Slot& slot = keeper.state().slots[i];
-      if (slot.phase == SlotPhase::quarantined && world.operators.one_in(2) &&
-          keeper.ask_now(ana, ReleaseSlot{SlotId{i}, "tried again"}))
-        world.sometimes("a partition that was set aside was released");
-      if (slot.phase == SlotPhase::held && world.operators.one_in(2) &&
-          keeper.ask_now(ana, DecideHold{SlotId{i}, HoldDecision::load_anyway, "it is right"}))
-        world.sometimes("a held partition was let through");
-    }
-    for (std::uint32_t i = 0; i < keeper.state().batches.size(); ++i) {
-      const BatchState& batch = keeper.state().batches[i];
-      if (batch.superseded || batch.records == 0 || !world.operators.one_in(3)) continue;
-      const auto record = static_cast<std::uint32_t>(world.operators.below(batch.records));
-      if (world.operators.one_in(2)) {
-        const std::string text = fmt::format("p,{},good-amended", record);
-        const auto kept = keeper.payloads_put(text);
-        if (!kept) continue;
-        (void)keeper.ask_now(
-            ana, AmendRecord{BatchId{i}, record, *kept, sha256(bytes_of(text)), "mended"});
-      }
-      if (world.operators.one_in(4)) {
-        if (keeper.ask_now(ana, DiscardRecords{BatchId{i}, {record}, "worthless"}))
-          world.sometimes("a record was discarded");
-      } else if (keeper.ask_now(ana, ReleaseRecords{BatchId{i}, {record}, "right after all"})) {
-        world.sometimes("a record was released");
-      }
-    }
-  } catch (const Ended&) {
-    if (process.end == End::none) process.end = End::killed;
-  }
-  world.current = nullptr;
-  if (process.end != End::none && !process.ended) world.end_now(process);
-}
-
 void Simulation::round(std::uint32_t number) {
   if (number > 0) feed.change(static_cast<std::uint32_t>(world.sources.below(4)));
   if (world.strikes(Fault::source)) feed.come_and_go();
+  // A server does not wait for somebody to be at work with it.
+  if (world.options.target == Target::server && world.options.on(Fault::server_crash) &&
+      world.faults.one_in(3))
+    server.crash();
   if (world.operators.one_in(6)) define(1 + world.operators.below(3));
   run_pipeline(RunKind::normal, "run");
   if (given_up_) return;
@@ -389,6 +377,7 @@ void Simulation::round(std::uint32_t number) {
     run_pipeline(RunKind::release, "release", released);
   if (world.operators.one_in(4)) compensate();
   if (world.operators.one_in(4)) reconcile_now();
+  if (world.operators.one_in(5)) erase();
 }
 
 void Simulation::run() {

@@ -55,16 +55,26 @@ class Simulation {
 
   void round(std::uint32_t number);
   void run_pipeline(RunKind kind, const std::string& key, std::vector<std::string> partitions = {});
+  // simulation_people.cc
+  template <typename Work>
+  void as_somebody(Process& process, Work work);
   void people(Process& process);
+  void interfere(Process& process);
+  void resume_paused(Process& process);
+  void approve(Process& process, std::uint32_t one_in);
   void compensate();
+  void decide_proposals(Process& process);
   void resume_compensation();
   void withdraw_if_settled(Process& process, CompensationId id);
+  void erase();
+  void erasures_go_on(const Keeper& keeper);
   void reconcile_now();
   void bring_to_an_end();
   void settle_what_waits(Process& process);
 
   void check_replay(const Process& process);
   void check_end(Process& process);
+  std::uint32_t epoch_of_abort(const Digest& load);
   std::vector<std::string> visible(const std::string& partition) const;
   std::map<std::string, std::vector<SinkGeneration>> loads_in_sink() const;
   void say(std::string_view type, std::string_view what, std::string_view more);
@@ -75,6 +85,8 @@ class Simulation {
   std::shared_ptr<const Pipeline> pipeline_;
   std::uint64_t keys_ = 0;
   bool late_writers_ = false;
+  std::uint32_t late_epoch_ = 0;  // the highest boot that was overtaken
+  std::set<ErasureId> erasing_;         // whose start was answered, and whose end was not seen
   std::set<std::string> stands_again_;  // partitions in which reconcile found what was taken back
   bool given_up_ = false;               // the book was refused after a torn write, as it should be
   std::vector<std::string> history_;

@@ -4,11 +4,12 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstring>
 #include <fstream>
 
 #include "ledger/codec/event_codec.h"
+#include "ledger/payload_store.h"
 #include "replay/fold.h"
-#include "runner/compensation.h"
 #include "runner/connect/manifest.h"
 #include "runner/quarantine.h"
 #include "runner/reconcile.h"
@@ -30,80 +31,6 @@ bool stands(const GenerationState& g) {
 }
 
 }  // namespace
-
-// --- corrections
-// -----------------------------------------------------------------------------------
-
-void Simulation::compensate() {
-  {
-    Process& process = boot();
-    if (given_up_) return;
-    std::vector<SlotId> slots;
-    const State& state = process.keeper->state();
-    for (std::uint32_t i = 0; i < state.slots.size(); ++i)
-      if (state.slots[i].current != 0 && world.operators.one_in(2)) slots.push_back(SlotId{i});
-    if (slots.empty() || !state.open_compensations.empty()) {
-      leave(process);
-      return resume_compensation();
-    }
-    auto propose = [](Process& p, std::vector<SlotId> chosen) -> asio::awaitable<void> {
-      auto plan = co_await plan_compensation(p.keeper->view(), p, std::move(chosen), std::nullopt);
-      if (!plan || !plan->possible()) co_return;
-      const Digest digest = plan->digest;
-      const auto id = co_await propose_compensation(*p.keeper, ana, *plan, "it was wrong");
-      if (!id) co_return;
-      const Command start = StartCompensation{*id, digest};
-      (void)co_await p.keeper->ask(ana, start);
-    };
-    say("invoke", "compensate", "");
-    const bool done = drive(process, propose(process, std::move(slots)));
-    say(done ? "ok" : "unknown", "compensate", "");
-    if (!process.ended && !process.late) leave(process);
-  }
-  resume_compensation();
-}
-
-// What a promoted standby lost can not be taken back: the operator gives that up, and reconcile
-// will say that it is lost.
-void Simulation::withdraw_if_settled(Process& process, CompensationId id) {
-  const CompensationState& c = *process.keeper->state().find(id);
-  if (c.phase != CompensationState::Phase::executing || c.intended || c.last_failure.empty())
-    return;
-  auto withdraw = [](Process& p, CompensationId which) -> asio::awaitable<void> {
-    const Command command = WithdrawCompensation{which, "the sink does not hold it"};
-    const auto answer = co_await p.keeper->ask(ana, command);
-    if (answer) p.world.sometimes("a compensation that could not be done was withdrawn");
-  };
-  (void)drive(process, withdraw(process, id));
-}
-
-void Simulation::resume_compensation() {
-  for (int tries = 0; tries < 60; ++tries) {
-    const bool calm = std::exchange(world.faults_off, world.faults_off || tries > 20);
-    Process& process = boot();
-    if (given_up_) return;
-    std::optional<CompensationId> open;
-    for (const CompensationId id : process.keeper->state().open_compensations)
-      if (process.keeper->state().find(id)->phase == CompensationState::Phase::executing) open = id;
-    if (!open) {
-      world.faults_off = calm;
-      return leave(process);
-    }
-    const auto result = std::make_shared<std::optional<Result<void>>>();
-    auto work = [](Process& p, CompensationId id, auto out) -> asio::awaitable<void> {
-      auto ended = co_await p.runner->compensate(id);
-      out->emplace(std::move(ended));
-    };
-    const bool done = drive(process, work(process, *open, result));
-    if (done && (*result)->has_value()) world.sometimes("a compensation was executed");
-    if (done && !(*result)->has_value() && !process.ended && !process.late)
-      withdraw_if_settled(process, *open);
-    if (!process.ended && !process.late) leave(process);
-    world.faults_off = calm;
-    world.time += static_cast<Timestamp>(world.operators.below(60)) * second;
-  }
-  throw Broken{"I18: a compensation does not end"};
-}
 
 void Simulation::reconcile_now() {
   Process& process = boot();
@@ -131,8 +58,8 @@ void Simulation::reconcile_now() {
 
 void Simulation::settle_what_waits(Process& process) {
   Keeper& keeper = *process.keeper;
+  resume_paused(process);
   world.current = &process;
-  if (keeper.state().paused) (void)keeper.ask_now(ana, Resume{{}, "go on"});
   for (std::uint32_t i = 0; i < keeper.state().slots.size(); ++i) {
     const Slot& slot = keeper.state().slots[i];
     if (slot.phase == SlotPhase::quarantined)
@@ -141,6 +68,7 @@ void Simulation::settle_what_waits(Process& process) {
       (void)keeper.ask_now(ana, DecideHold{SlotId{i}, HoldDecision::load_anyway, "it is right"});
   }
   world.current = nullptr;
+  approve(process, 1);
 }
 
 void Simulation::bring_to_an_end() {
@@ -244,8 +172,29 @@ std::map<std::string, std::vector<SinkGeneration>> Simulation::loads_in_sink() c
   return out;
 }
 
+// Of the boot that gave the load up last.
+std::uint32_t Simulation::epoch_of_abort(const Digest& load) {
+  std::uint32_t epoch = 0;
+  for (const std::string& bytes : entries()) {
+    std::vector<std::uint64_t> words((bytes.size() + 7) / 8);  // aligned, as decode wants them
+    std::memcpy(words.data(), bytes.data(), bytes.size());
+    const auto entry = decode(std::as_bytes(std::span(words)).first(bytes.size()));
+    if (!entry) throw Broken{"an entry does not decode: " + entry.error().detail};
+    if (const auto* aborted = std::get_if<LoadAborted>(&entry->event))
+      if (aborted->load_id == load) epoch = entry->envelope.epoch;
+  }
+  return epoch;
+}
+
 void Simulation::check_end(Process& process) {
   const State& state = process.keeper->state();
+  for (const ErasureState& erasure : state.erasures) {
+    if (erasure.phase != ErasureState::Phase::finished) continue;
+    ++world.figures.happened["erased"];
+    for (const ErasureItem& item : erasure.items)
+      if (process.keeper->payloads().contains(as_address(item.payload)))
+        throw Broken{"I41: what was erased can be read again"};
+  }
   if (!state.open_runs.empty()) throw Broken{"I18: a run is open after everything was done"};
   std::set<Digest> known;
   for (const Slot& slot : state.slots)
@@ -279,15 +228,19 @@ void Simulation::check_end(Process& process) {
     const auto found = visible(key);
     world.figures.rows_compared += expected.size();
     // A load is given up only once it can not come any more. A promoted standby forgets fences,
-    // too.
+    // too; and what was given up before a takeover, the late writer may have intended again.
     const auto loads = in_sink.find(key);
     if (loads != in_sink.end() && !server.went_back)
-      for (const GenerationState& g : slot.generations)
-        if (g.standing == Standing::aborted &&
-            std::ranges::find(loads->second, g.load_id, &SinkGeneration::load_id) !=
+      for (const GenerationState& g : slot.generations) {
+        if (g.standing != Standing::aborted ||
+            std::ranges::find(loads->second, g.load_id, &SinkGeneration::load_id) ==
                 loads->second.end())
+          continue;
+        if (epoch_of_abort(g.load_id) > late_epoch_)
           throw Broken{fmt::format("I24: partition {}: generation {} was given up, and came in",
                                    key, g.number)};
+        foreign.insert(key);
+      }
     const bool contested = foreign.contains(key) || stands_again_.contains(key);
     // Whatever a late writer brought in first: nothing is added to it.
     if (world.options.append && foreign.contains(key))
@@ -321,7 +274,12 @@ void Simulation::check_end(Process& process) {
     if (!overlay) throw Broken{"what was released can not be read: " + overlay.error().detail};
     const Made made = feed.made_of(part.text(), *overlay, false);
     const GenerationState* current = generation(slot, slot.current);
-    if (current != nullptr && made.content != current->content && !contested)
+    // What was taken back does not come again by itself, although an erasure brought its input
+    // back.
+    const bool taken_back = std::ranges::any_of(slot.generations, [&](const GenerationState& g) {
+      return g.standing == Standing::compensated && g.content == made.content;
+    });
+    if (current != nullptr && made.content != current->content && !contested && !taken_back)
       throw Broken{fmt::format("I18: partition {} has not what its source gives", key)};
     if (made.counts.read != part.rows.size())
       throw Broken{fmt::format("I27: partition {} has {} records, {} were read", key,
@@ -387,13 +345,13 @@ void Simulation::dump(const std::string& directory) {
   sinks << "}}\n";
   std::ofstream meta(directory + "/meta.json");
   meta << fmt::format(
-      R"({{"seed":{},"target":"{}","append":{},"late_writers":{},"lost_tail":{},"went_back":{},)"
+      R"({{"seed":{},"target":"{}","append":{},"late_writers":{},"late_epoch":{},"lost_tail":{},"went_back":{},)"
       R"("given_up":{},)"
       R"("acknowledged":{},"root":"{}","attempts":{}}})"
       "\n",
       world.options.seed, world.options.target == Target::server ? "server" : "directory",
-      world.options.append, late_writers_, !server.vanished.empty(), server.went_back, given_up_,
-      main_->acknowledged.size, hex(main_->acknowledged.root), world.options.attempts);
+      world.options.append, late_writers_, late_epoch_, !server.vanished.empty(), server.went_back,
+      given_up_, main_->acknowledged.size, hex(main_->acknowledged.root), world.options.attempts);
 }
 
 }  // namespace daybook::sim

@@ -112,6 +112,38 @@ TEST(Simulation, GivesUpNoLoadThatALateWriterStillBringsIn) {
   EXPECT_GT(waited, 0U);
 }
 
+// A run that was cancelled just while it planned took the process along: what its source offered
+// was dropped with its end, and planning went on with it.
+TEST(Simulation, ComesToItsEndWhoeverInterferes) {
+  std::uint64_t times = 0, paused = 0, cancelled = 0;
+  for (std::uint64_t seed = 1; seed <= 6 * seeds; ++seed) {
+    Options options = with(calm(seed), Fault::interference, 400'000);
+    options.partitions = seed % 10 == 0 ? 80 : 3;  // of a large run, planning takes several groups
+    World_ world(options);
+    times += world.figures().happened["interference"];
+    paused += world.figures().sometimes.find("something was paused")->second;
+    cancelled += world.figures().sometimes.find("a partition was cancelled")->second;
+  }
+  EXPECT_GT(times, seeds);
+  EXPECT_GT(paused, 0U);
+  EXPECT_GT(cancelled, 0U);
+}
+
+// What a killed process had begun to erase, the next one ends: check_end asks for the bytes.
+TEST(Simulation, ErasesForGoodWhereverItWasKilled) {
+  std::uint64_t erased = 0, by_the_next = 0;
+  for (std::uint64_t seed = 1; seed <= 4 * seeds; ++seed) {
+    Options options = with(calm(seed), Fault::kill, 20'000);
+    options.rounds = 5;
+    World_ world(options);
+    erased += world.figures().happened["erased"];
+    by_the_next +=
+        world.figures().sometimes.find("an erasure was carried out by the process after")->second;
+  }
+  EXPECT_GT(erased, 0U);
+  EXPECT_GT(by_the_next, 0U);
+}
+
 // A server that refused the second look, or failed in it, was taken for one that had lost the load.
 TEST(Simulation, TakesNoErrorOfASinkForALoss) {
   std::uint64_t errors = 0;
