@@ -353,7 +353,7 @@ class Judge:
         load = self.settled(e, slot)
         self.demand(e.get("evidence"), "I24", "an abort says by what it is known")
         load["standing"], slot.phase, slot.staged = "aborted", "planned", None
-        load["given_up_by"] = self.epoch
+        load["given_up_under"] = self.epoch << 40 | self.index  # of attempts before this, every fence is lower
 
     def on_load_verified(self, e, slot):
         load = slot.loads[e["loadId"]]
@@ -496,12 +496,14 @@ def judge_sinks(path, judge, meta):
         rows = []
         for load in slot.visible:
             rows += sinks["truth"][slot.loads[load]["content"]]
-        # What was given up before a takeover, the late writer may have intended again.
-        given_up = {load for load, known in slot.loads.items() if known["standing"] == "aborted"}
-        again = {load for load in given_up if slot.loads[load]["given_up_by"] <= meta["late_epoch"]}
+        # What was given up before a takeover, the late writer may intend again: under a fence of its own copy.
+        again = set()
         for one in there["loads"]:
-            if one["load_id"] in given_up - again and not meta["went_back"]:
-                raise Broken(f"I24: {slot.partition} has a load that the book gave up")
+            known = slot.loads.get(one["load_id"])
+            if known and known["standing"] == "aborted" and not meta["went_back"]:
+                if one["fence"] < known["given_up_under"]:
+                    raise Broken(f"I24: {slot.partition} has a load that the book gave up")
+                again.add(one["load_id"])
         foreign = [one for one in there["loads"] if one["load_id"] not in slot.loads or one["load_id"] in again]
         if foreign and not meta["late_writers"]:
             raise Broken(f"I21: {slot.partition} has a load the book never intended")

@@ -179,7 +179,8 @@ class Driver final : public SinkDriver {
                                 .load_id = plan.load_id,
                                 .content = plan.content,
                                 .rows = plan.rows,
-                                .taken_back_by = {}});
+                                .taken_back_by = {},
+                                .fence = plan.fence});
     if (canary(Canary::marker_apart)) {
       if (auto apart = server_.commit(t); !apart) return std::unexpected(apart.error());
       world_.reached("server.marker");

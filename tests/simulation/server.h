@@ -24,6 +24,7 @@ struct ServerMarker {
   std::uint64_t rows = 0;
   std::optional<Digest> taken_back_by;  // the tombstone
   std::uint64_t rows_removed = 0, rows_restored = 0;
+  EntryIndex fence = 0;  // of the attempt that brought it in
 };
 
 struct ServerSlot {

@@ -204,7 +204,6 @@ Process& Simulation::boot() {
 void Simulation::take_over(Process& process) {
   world.happened(Fault::takeover);
   process.late = late_writers_ = true;
-  if (process.keeper) late_epoch_ = std::max(late_epoch_, process.keeper->state().epoch);
   machines_.push_back(main_->taken_over());
   main_ = machines_.back().get();
   const auto span = static_cast<Timestamp>(world.faults.between(1, 300)) * second;
@@ -375,7 +374,7 @@ void Simulation::round(std::uint32_t number) {
   }
   if (!released.empty() && world.operators.one_in(2))
     run_pipeline(RunKind::release, "release", released);
-  if (world.operators.one_in(4)) compensate();
+  if (world.operators.one_in(world.options.on(Fault::lost_tail) ? 2 : 4)) compensate();
   if (world.operators.one_in(4)) reconcile_now();
   if (world.operators.one_in(5)) erase();
 }

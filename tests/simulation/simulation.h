@@ -74,9 +74,12 @@ class Simulation {
 
   void check_replay(const Process& process);
   void check_end(Process& process);
-  std::uint32_t epoch_of_abort(const Digest& load);
+  EntryIndex given_up_under(const Digest& load);
   std::vector<std::string> visible(const std::string& partition) const;
-  std::map<std::string, std::vector<SinkGeneration>> loads_in_sink() const;
+  struct LoadInSink : SinkGeneration {
+    EntryIndex fence = 0;  // of the attempt that brought it in
+  };
+  std::map<std::string, std::vector<LoadInSink>> loads_in_sink() const;
   void say(std::string_view type, std::string_view what, std::string_view more);
 
   std::vector<std::unique_ptr<Machine>> machines_;
@@ -85,7 +88,6 @@ class Simulation {
   std::shared_ptr<const Pipeline> pipeline_;
   std::uint64_t keys_ = 0;
   bool late_writers_ = false;
-  std::uint32_t late_epoch_ = 0;  // the highest boot that was overtaken
   std::set<ErasureId> erasing_;         // whose start was answered, and whose end was not seen
   std::set<std::string> stands_again_;  // partitions in which reconcile found what was taken back
   bool given_up_ = false;               // the book was refused after a torn write, as it should be

@@ -11,6 +11,7 @@
 #include "ledger/payload_store.h"
 #include "replay/fold.h"
 #include "runner/connect/manifest.h"
+#include "runner/fence.h"
 #include "runner/quarantine.h"
 #include "runner/reconcile.h"
 #include "statemachine/effects.h"
@@ -132,21 +133,22 @@ std::vector<std::string> Simulation::visible(const std::string& partition) const
 }
 
 // By the sinks' own markers, and by what readers see.
-std::map<std::string, std::vector<SinkGeneration>> Simulation::loads_in_sink() const {
-  std::map<std::string, std::vector<SinkGeneration>> out;
+std::map<std::string, std::vector<Simulation::LoadInSink>> Simulation::loads_in_sink() const {
+  std::map<std::string, std::vector<LoadInSink>> out;
   for (const auto& [key, slot] : server.committed)
     for (const ServerMarker& m : slot.markers)
       out[key.second].push_back(
-          {.pipeline = key.first,
-           .partition = key.second,
-           .generation = m.generation,
-           .load_id = m.load_id,
-           .content = m.content,
-           .rows = m.rows,
-           .tombstone = m.taken_back_by.has_value(),
-           .current = std::ranges::find(slot.visible, m.load_id) != slot.visible.end(),
-           .damage = {},
-           .origin = slot.origin});
+          {{.pipeline = key.first,
+            .partition = key.second,
+            .generation = m.generation,
+            .load_id = m.load_id,
+            .content = m.content,
+            .rows = m.rows,
+            .tombstone = m.taken_back_by.has_value(),
+            .current = std::ranges::find(slot.visible, m.load_id) != slot.visible.end(),
+            .damage = {},
+            .origin = slot.origin},
+           m.fence});
   const auto control = lake.find("/project/lake/items/.daybook");
   if (!control) return out;
   for (const auto& [slot_name, slot] : control->entries)
@@ -156,34 +158,36 @@ std::map<std::string, std::vector<SinkGeneration>> Simulation::loads_in_sink() c
       if (!manifest || name != fmt::format("{}.json", manifest->generation)) continue;
       const auto shown = lake.find("/project/lake/items/" + manifest->partition);
       out[manifest->partition].push_back(
-          {.pipeline = manifest->pipeline,
-           .partition = manifest->partition,
-           .generation = manifest->generation,
-           .load_id = manifest->load_id,
-           .content = manifest->content,
-           .rows = manifest->rows,
-           .tombstone =
-               slot->entries.contains(fmt::format("{}.tombstone.json", manifest->generation)),
-           .current = shown && !manifest->files.empty() &&
-                      shown->entries.contains(manifest->files.front().name),
-           .damage = {},
-           .origin = manifest->origin});
+          {{.pipeline = manifest->pipeline,
+            .partition = manifest->partition,
+            .generation = manifest->generation,
+            .load_id = manifest->load_id,
+            .content = manifest->content,
+            .rows = manifest->rows,
+            .tombstone =
+                slot->entries.contains(fmt::format("{}.tombstone.json", manifest->generation)),
+            .current = shown && !manifest->files.empty() &&
+                       shown->entries.contains(manifest->files.front().name),
+            .damage = {},
+            .origin = manifest->origin},
+           manifest->fence});
     }
   return out;
 }
 
-// Of the boot that gave the load up last.
-std::uint32_t Simulation::epoch_of_abort(const Digest& load) {
-  std::uint32_t epoch = 0;
+// Any fence below this one is of an attempt from before the load was given up, the last time.
+EntryIndex Simulation::given_up_under(const Digest& load) {
+  EntryIndex out = 0, index = 0;
   for (const std::string& bytes : entries()) {
     std::vector<std::uint64_t> words((bytes.size() + 7) / 8);  // aligned, as decode wants them
     std::memcpy(words.data(), bytes.data(), bytes.size());
     const auto entry = decode(std::as_bytes(std::span(words)).first(bytes.size()));
     if (!entry) throw Broken{"an entry does not decode: " + entry.error().detail};
     if (const auto* aborted = std::get_if<LoadAborted>(&entry->event))
-      if (aborted->load_id == load) epoch = entry->envelope.epoch;
+      if (aborted->load_id == load) out = fence_of(entry->envelope.epoch, index);
+    ++index;
   }
-  return epoch;
+  return out;
 }
 
 void Simulation::check_end(Process& process) {
@@ -202,7 +206,7 @@ void Simulation::check_end(Process& process) {
   std::set<std::string> foreign;
   const auto in_sink = loads_in_sink();
   for (const auto& [partition, loads] : in_sink)
-    for (const SinkGeneration& load : loads) {
+    for (const LoadInSink& load : loads) {
       if (known.contains(load.load_id)) continue;
       if (!late_writers_)
         throw Broken{
@@ -228,15 +232,14 @@ void Simulation::check_end(Process& process) {
     const auto found = visible(key);
     world.figures.rows_compared += expected.size();
     // A load is given up only once it can not come any more. A promoted standby forgets fences,
-    // too; and what was given up before a takeover, the late writer may have intended again.
+    // too; and what was given up before a takeover, the late writer may intend again.
     const auto loads = in_sink.find(key);
     if (loads != in_sink.end() && !server.went_back)
       for (const GenerationState& g : slot.generations) {
-        if (g.standing != Standing::aborted ||
-            std::ranges::find(loads->second, g.load_id, &SinkGeneration::load_id) ==
-                loads->second.end())
-          continue;
-        if (epoch_of_abort(g.load_id) > late_epoch_)
+        if (g.standing != Standing::aborted) continue;
+        const auto there = std::ranges::find(loads->second, g.load_id, &LoadInSink::load_id);
+        if (there == loads->second.end()) continue;
+        if (there->fence < given_up_under(g.load_id))
           throw Broken{fmt::format("I24: partition {}: generation {} was given up, and came in",
                                    key, g.number)};
         foreign.insert(key);
@@ -244,7 +247,7 @@ void Simulation::check_end(Process& process) {
     const bool contested = foreign.contains(key) || stands_again_.contains(key);
     // Whatever a late writer brought in first: nothing is added to it.
     if (world.options.append && foreign.contains(key))
-      for (const SinkGeneration& there : in_sink.at(key))
+      for (const LoadInSink& there : in_sink.at(key))
         for (const GenerationState& g : slot.generations)
           if (there.current && !known.contains(there.load_id) && stands(g) &&
               g.number > there.generation)
@@ -320,12 +323,12 @@ void Simulation::dump(const std::string& directory) {
     sinks << "],\"loads\":[";
     inner = "";
     if (const auto loads = in_sink.find(key); loads != in_sink.end())
-      for (const SinkGeneration& load : loads->second) {
+      for (const LoadInSink& load : loads->second) {
         sinks << inner
               << fmt::format(R"({{"generation":{},"load_id":"{}","content":"{}","rows":{},)"
-                             R"("taken_back":{},"visible":{}}})",
+                             R"("taken_back":{},"visible":{},"fence":{}}})",
                              load.generation, hex(load.load_id), hex(load.content), load.rows,
-                             load.tombstone, load.current);
+                             load.tombstone, load.current, load.fence);
         inner = ",";
       }
     sinks << "]}";
@@ -345,13 +348,13 @@ void Simulation::dump(const std::string& directory) {
   sinks << "}}\n";
   std::ofstream meta(directory + "/meta.json");
   meta << fmt::format(
-      R"({{"seed":{},"target":"{}","append":{},"late_writers":{},"late_epoch":{},"lost_tail":{},"went_back":{},)"
+      R"({{"seed":{},"target":"{}","append":{},"late_writers":{},"lost_tail":{},"went_back":{},)"
       R"("given_up":{},)"
       R"("acknowledged":{},"root":"{}","attempts":{}}})"
       "\n",
       world.options.seed, world.options.target == Target::server ? "server" : "directory",
-      world.options.append, late_writers_, late_epoch_, !server.vanished.empty(), server.went_back,
-      given_up_, main_->acknowledged.size, hex(main_->acknowledged.root), world.options.attempts);
+      world.options.append, late_writers_, !server.vanished.empty(), server.went_back, given_up_,
+      main_->acknowledged.size, hex(main_->acknowledged.root), world.options.attempts);
 }
 
 }  // namespace daybook::sim

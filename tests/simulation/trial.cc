@@ -199,6 +199,10 @@ Options options_with(Canary which, const Options& drawn) {
       at_least(Fault::takeover, 200'000);
       at_least(Fault::pause, 40'000);
       at_least(Fault::server_error, 100'000);
+      o.off(Fault::lost_tail);  // which forgets fences by itself
+      o.off(Fault::server_crash);
+      o.partitions = std::max(o.partitions, 12U);
+      o.concurrency = 4;
       break;
     case half_the_rows: o.target = Target::server; break;
     case wrong_rows_removed:  // where more than one generation stands
