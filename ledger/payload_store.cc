@@ -303,8 +303,9 @@ Result<void> PayloadStore::erase(const PayloadAddress& ref) {
     if (const auto done = (*file)->write_at(0, zeros); !done) return done;
     if (const auto done = (*file)->sync(); !done) return done;
     if (const auto done = files_->remove(path); !done) return done;
-    if (const auto done = files_->sync_dir(keys_); !done) return done;
   }
+  // Also where the key is gone: whoever removed it may have ended before this.
+  if (const auto done = files_->sync_dir(keys_); !done) return done;
   if (const auto done = files_->remove(payloads_ + "/" + hex(ref.digest)); !done) return done;
   return files_->sync_dir(payloads_);
 }

@@ -2,6 +2,7 @@
 // afterwards, and a ledger that met an error takes nothing more.
 #include <gtest/gtest.h>
 
+#include "ledger/payload_store.h"
 #include "ledger/rocksdb_ledger.h"
 #include "ledger/verify_tree.h"
 #include "tests/support/sim_disk.h"
@@ -117,6 +118,31 @@ INSTANTIATE_TEST_SUITE_P(Faults, StorageFault,
                                   : tested.param == SimDisk::Fault::sticky ? "Sticky"
                                                                            : "Power";
                          });
+
+// Whoever found a key removed took the removal for durable: with the power gone it was back.
+TEST(StorageFault, ErasesAPayloadForGoodAtWhicheverOperationItFailedBefore) {
+  std::mt19937_64 random{1};
+  const RandomBytes entropy = [&](std::span<std::byte> out) {
+    for (std::byte& b : out) b = static_cast<std::byte>(random());
+  };
+  std::uint64_t failed = 0;
+  for (std::uint64_t operation = 0; operation < 10; ++operation)
+    for (int tries = 0; tries < 20; ++tries) {  // what a loss of power keeps is drawn
+      SimDisk disk;
+      auto store = PayloadStore::open(disk.files(), "/book", entropy);
+      ASSERT_TRUE(store) << store.error().detail;
+      const auto ref = store->put(bytes_of("Ada Lovelace, 12 St James's Square"));
+      ASSERT_TRUE(ref) << ref.error().detail;
+      disk.fail_at(operation, SimDisk::Fault::once);
+      failed += store->erase(*ref) ? 0U : 1U;
+      disk.fail_at(0, SimDisk::Fault::none);
+      ASSERT_TRUE(store->erase(*ref)) << operation;
+      disk.power_cycle(random);
+      EXPECT_FALSE(store->contains(*ref)) << operation;
+      EXPECT_FALSE(store->salt_of(*ref)) << operation;
+    }
+  EXPECT_GT(failed, 40U);
+}
 
 }  // namespace
 }  // namespace daybook

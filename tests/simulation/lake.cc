@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <nlohmann/json.hpp>
 
 #include "runner/connect/failure.h"
 #include "runner/connect/files.h"
@@ -162,6 +163,12 @@ SinkResult<void> operate(std::string_view what, const std::string& path) {
   return {};
 }
 
+// Of a fence file; one that can not be read is below them all.
+EntryIndex fence_in(const Lake::Node& file) {
+  const auto json = nlohmann::json::parse(file.data, nullptr, false);
+  return json.is_object() ? json.value("fence", EntryIndex{0}) : 0;
+}
+
 bool skip_sync() { return sim::canary(sim::Canary::unsynced_files); }
 
 }  // namespace
@@ -306,6 +313,10 @@ SinkResult<void> move_over(const Directory& directory, const std::string& name,
   const auto node = below(directory, name);
   if (!node) return errno_failure(ENOENT, "rename", directory.at(name));
   const auto here = lake().pointer(directory.fd());
+  if (new_name == "fence.json")
+    if (const auto before = below(directory, new_name);
+        before && fence_in(*node) < fence_in(*before))
+      throw sim::Broken{"I26: the fence of a slot goes down"};
   lake().change({{here, new_name, node}, {here, name, nullptr}});
   return {};
 }

@@ -17,7 +17,7 @@ constexpr std::array<std::uint32_t, fault_count> most = {
     15'000,   // io_error
     8'000,    // disk_full
     20'000,   // pause
-    10'000,   // takeover
+    40'000,   // takeover
     30'000,   // clock
     200'000,  // lost_answer
     40'000,   // server_crash

@@ -196,7 +196,9 @@ void Simulation::check_end(Process& process) {
     if (erasure.phase != ErasureState::Phase::finished) continue;
     ++world.figures.happened["erased"];
     for (const ErasureItem& item : erasure.items)
-      if (process.keeper->payloads().contains(as_address(item.payload)))
+      if (const PayloadAddress payload = as_address(item.payload);
+          process.keeper->payloads().contains(payload) ||
+          process.keeper->payloads().salt_of(payload))
         throw Broken{"I41: what was erased can be read again"};
   }
   if (!state.open_runs.empty()) throw Broken{"I18: a run is open after everything was done"};

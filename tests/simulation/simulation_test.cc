@@ -134,6 +134,7 @@ TEST(Simulation, ErasesForGoodWhereverItWasKilled) {
   std::uint64_t erased = 0, by_the_next = 0;
   for (std::uint64_t seed = 1; seed <= 4 * seeds; ++seed) {
     Options options = with(calm(seed), Fault::kill, 20'000);
+    options = with(options, Fault::power, 10'000);
     options.rounds = 5;
     World_ world(options);
     erased += world.figures().happened["erased"];
