@@ -95,9 +95,9 @@ bool let_in(const Slot& slot, const Digest& inputs) {
 //     any                         the run releases records     plan: released
 //   * set aside                   the same was tried           skip: set aside
 //   * held, awaiting approval     the same was tried           skip: waiting
+//     lost, and others stand      it appends, not forced       hold
 //     a current generation        of the same, not forced      skip: unchanged
 //   * any                         the same was taken back      skip: compensated
-//     lost, and others stand      it appends, not forced       hold
 //     a current generation        it appends, same inputs,
 //                                 not forced                   skip: appended
 //     lost                                                     plan: lost
@@ -130,19 +130,19 @@ Plan plan(const State& state, const Slot& slot, const RunState& run, const PlanP
   const bool inputs = current != nullptr && current->inputs != c.inputs;
   const bool definition = current != nullptr && current->definition != run.definition;
   const bool engine = current != nullptr && current->engine != run.engine;
+  // What stands may be of the same inputs: a release appends what it delivers beside it.
+  if (c.appends && !c.force && current != nullptr && slot.phase == SlotPhase::lost)
+    return {.act = Act::hold,
+            .reason = lost,
+            .hold =
+                "part of what was appended is lost, and loading the partition again would "
+                "double the rest"};
   if (current != nullptr && !c.force && !inputs && !definition && !engine)
     return {.act = Act::skip};
   if (ask && same_work(slot, run, c.inputs, Standing::compensated) != nullptr)
     return {.act = Act::skip, .skip = SkipReason::compensated};
-  if (c.appends && !c.force && current != nullptr) {
-    if (slot.phase == SlotPhase::lost)
-      return {.act = Act::hold,
-              .reason = lost,
-              .hold =
-                  "part of what was appended is lost, and loading the partition again would "
-                  "double the rest"};
-    if (!inputs) return {.act = Act::skip, .skip = SkipReason::appended};
-  }
+  if (c.appends && !c.force && current != nullptr && !inputs)
+    return {.act = Act::skip, .skip = SkipReason::appended};
   if (slot.phase == SlotPhase::lost) return {.reason = lost};
   if (current != nullptr) {
     if (inputs && ask && c.late == LatePolicy::reject)

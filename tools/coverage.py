@@ -22,6 +22,25 @@ PAGE = os.path.join(ROOT, "docs/coverage.md")
 REASONS = os.path.join(ROOT, "tests/coverage_reasons.json")
 
 
+def decisions(line):
+    """How often each way of each decision of the line was taken. A call is none: it goes on, or throws. Nor are the
+    loops by which the compiler takes apart what was half built when something threw: no way of them is ever taken,
+    though the line was."""
+    out, arcs = [], line["branches"]
+    for index, one in enumerate(arcs):
+        calls = one["throw"] or (one["fallthrough"] and index + 1 < len(arcs) and arcs[index + 1]["throw"])
+        if not calls:
+            out.append((one["fallthrough"], one["count"]))
+    counts, index = [], 0
+    while index < len(out):
+        pair = index + 1 < len(out) and out[index][0] and not out[index + 1][0]
+        ways = [count for _, count in out[index:index + (2 if pair else 1)]]
+        if not (pair and line["count"] > 0 and not any(ways)):
+            counts += ways
+        index += 2 if pair else 1
+    return counts
+
+
 def branches(build):
     """file -> line -> [times each branch was taken]; the same line in several objects is added up."""
     found = collections.defaultdict(lambda: collections.defaultdict(dict))
@@ -33,22 +52,24 @@ def branches(build):
         done = subprocess.run(["gcov", "--json-format", "--stdout", "--branch-probabilities", path], check=True,
                               cwd=build, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         for text in done.stdout.splitlines():
-            for file in json.loads(text)["files"]:
-                name = os.path.relpath(os.path.join(ROOT, file["file"]), ROOT)
+            unit = json.loads(text)
+            for file in unit["files"]:
+                # Absolute, unless a compiler cache made it relative to where the compiler ran.
+                name = os.path.relpath(os.path.join(unit["current_working_directory"], file["file"]), ROOT)
                 if not name.startswith(WATCHED) or not name.endswith((".cc", ".h")):
                     continue
                 for line in file["lines"]:
                     number = line["line_number"]
                     lines[name][number] = lines[name].get(number, 0) + line["count"]
-                    real = [one for one in line["branches"] if not one["throw"]]
+                    real = decisions(line)
                     counts = found[name][number].setdefault((line.get("function_name", ""), len(real)), [0] * len(real))
-                    for index, one in enumerate(real):
-                        counts[index] += one["count"]
+                    for index, count in enumerate(real):
+                        counts[index] += count
     return found, lines
 
 
 def assertion_lines(path):
-    """Lines of assertions, over their whole statement."""
+    """Lines of assertions, over their whole statement, and of comparisons that the compiler writes."""
     out, inside = set(), False
     with open(path, encoding="utf-8") as file:
         for number, text in enumerate(file, 1):
@@ -57,6 +78,8 @@ def assertion_lines(path):
             if inside:
                 out.add(number)
                 inside = ");" not in text
+            if "= default;" in text:
+                out.add(number)
     return out
 
 

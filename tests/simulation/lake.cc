@@ -67,19 +67,38 @@ void settle(const std::vector<Lake::Change>& changes) {
 
 }  // namespace
 
-// A journal is written from its start: what comes before a synced change is kept, too.
+// Where names are ordered a journal is written from its start: what comes before a synced change is
+// kept, too (ext4, xfs). Else a directory is kept by itself, in its own order (btrfs).
 void Lake::sync_names(const NodePtr& directory) {
-  std::size_t last = 0;
-  for (std::size_t i = 0; i < journal_.size(); ++i)
-    if (std::ranges::any_of(journal_[i], [&](const Change& c) { return c.directory == directory; }))
-      last = i + 1;
-  for (std::size_t i = 0; i < last; ++i) settle(journal_[i]);
-  journal_.erase(journal_.begin(), journal_.begin() + static_cast<std::ptrdiff_t>(last));
+  std::vector<std::vector<Change>> rest;
+  const auto concerns = [&](const std::vector<Change>& changes) {
+    return std::ranges::any_of(changes, [&](const Change& c) { return c.directory == directory; });
+  };
+  const auto last = std::ranges::find_if(journal_.rbegin(), journal_.rend(), concerns).base();
+  for (auto each = journal_.begin(); each != journal_.end(); ++each) {
+    if (each < last && (world_.options.ordered_names || concerns(*each)))
+      settle(*each);
+    else
+      rest.push_back(std::move(*each));
+  }
+  journal_ = std::move(rest);
 }
 
 void Lake::power_loss() {
-  journal_.resize(world_.faults.below(journal_.size() + 1));
-  for (const auto& changes : journal_) settle(changes);
+  std::map<const Node*, bool> cut;  // directories of which nothing more is kept
+  bool all_cut = false;
+  for (const auto& changes : journal_) {
+    if (world_.faults.one_in(4)) {
+      if (world_.options.ordered_names) all_cut = true;
+      for (const Change& each : changes) cut[each.directory.get()] = true;
+    }
+    const auto gone = [&](const Change& c) { return cut.contains(c.directory.get()); };
+    if (all_cut || std::ranges::any_of(changes, gone)) {
+      for (const Change& each : changes) cut[each.directory.get()] = true;
+      continue;
+    }
+    settle(changes);
+  }
   journal_.clear();
   std::vector<NodePtr> all = {root_};
   for (std::size_t i = 0; i < all.size(); ++i) {

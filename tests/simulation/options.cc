@@ -44,6 +44,7 @@ Options options_of(std::uint64_t seed, Tier tier) {
     if (Chance& its = i < static_cast<std::size_t>(Fault::interference) ? chance : interference;
         its.one_in(2))
       o.per_million[i] = static_cast<std::uint32_t>(its.between(most[i] / 20, most[i]));
+  o.ordered_names = Chance(seed).stream("names").one_in(2);
   // What is torn is torn by a loss of power.
   if (o.on(Fault::torn) && !o.on(Fault::power)) o.off(Fault::torn);
   o.partitions =
@@ -61,12 +62,13 @@ std::string describe(const Options& o) {
     if (o.per_million[i] > 0) faults += fmt::format(" {}={}", fault_names[i], o.per_million[i]);
   constexpr std::array orders = {"fifo", "random", "adversary"};
   return fmt::format(
-      "seed {} tier {} order {} target {} mode {} partitions {} rounds {} rows {} "
+      "seed {} tier {} order {} target {} mode {} names {} partitions {} rounds {} rows {} "
       "attempts {} concurrency {} faults{}",
       o.seed, o.tier == Tier::memory ? "memory" : "rocksdb",
       orders[static_cast<std::size_t>(o.order)],
       o.target == Target::server ? "server" : "directory", o.append ? "append" : "replace",
-      o.partitions, o.rounds, o.rows, o.attempts, o.concurrency, faults.empty() ? " none" : faults);
+      o.ordered_names ? "ordered" : "unordered", o.partitions, o.rounds, o.rows, o.attempts,
+      o.concurrency, faults.empty() ? " none" : faults);
 }
 
 }  // namespace daybook::sim

@@ -44,6 +44,7 @@ struct Options {
   Order order = Order::random;
   Target target = Target::server;
   bool append = false;
+  bool ordered_names = true;  // a synced directory takes along what was renamed elsewhere before it
   std::array<std::uint32_t, fault_count> per_million{};  // chance at each opportunity; 0: off
   std::uint32_t partitions = 4, rounds = 4, rows = 6;
   std::uint32_t attempts = 5;     // of a partition in a run
