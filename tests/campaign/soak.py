@@ -96,11 +96,11 @@ def main():
         one.start()
     for one in lanes:
         one.join()
-    table = [sys.executable, "-B", os.path.join(HERE, "table.py")]
-    subprocess.run(table + (["--write"] if options.write else []), check=True, cwd=ROOT)
     with open(os.path.join(OUT, "soak.json"), "w", encoding="utf-8") as file:
         json.dump({"minutes": options.minutes, "seed": options.seed, "failed": failed,
                    "date": time.strftime("%Y-%m-%d", time.gmtime())}, file)
+    table = [sys.executable, "-B", os.path.join(HERE, "table.py")]
+    subprocess.run(table + (["--write"] if options.write else []), check=True, cwd=ROOT)
     if failed:
         sys.exit(f"soak failed: {', '.join(failed)}")
     print("soak passed; reports are in build/soak")
