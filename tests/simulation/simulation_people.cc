@@ -158,9 +158,7 @@ void Simulation::approve(Process& process, std::uint32_t one_in) {
 
 // Decides about what waits for a person: some of it.
 void Simulation::people(Process& process) {
-  Keeper& keeper = *process.keeper;
-  world.current = &process;
-  try {
+  as_somebody(process, [&](Keeper& keeper) {
     for (std::uint32_t i = 0; i < keeper.state().slots.size(); ++i) {
       const Slot& slot = keeper.state().slots[i];
       if (slot.phase == SlotPhase::quarantined && world.operators.one_in(2) &&
@@ -188,10 +186,7 @@ void Simulation::people(Process& process) {
         world.sometimes("a record was released");
       }
     }
-  } catch (const Ended&) {
-    if (process.end == End::none) process.end = End::killed;
-  }
-  world.current = nullptr;
+  });
   if (process.end == End::none) approve(process, 2);
   if (process.end != End::none && !process.ended) world.end_now(process);
 }

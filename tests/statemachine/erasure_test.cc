@@ -2,6 +2,8 @@
 // and refused where a hold keeps the data.
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include "tests/support/scenario.h"
 
 namespace daybook {
@@ -228,10 +230,72 @@ TEST(Erasure, NamesWhatIsThere) {
   given(aside).when(silent).then(mismatch);
 }
 
+TEST(Erasure, NamesRecordsOnceInTheirOrderAndNoneThatIsGone) {
+  given(aside).when(proposing({of_batch({1, 1})})).then(mismatch);
+  given(aside).when(proposing({of_batch({2, 1})})).then(mismatch);
+  ErasureItem of_what_is_left = of_batch({1, 2}, new_bytes);
+  of_what_is_left.payload = rest;
+  given(approved({of_batch({1})}) + began).when(proposing({of_what_is_left})).then(already);
+}
+
+TEST(Erasure, OfAnAmendmentIsOfTheOneRecordItStandsFor) {
+  ErasureItem two = of_amendment, another = of_amendment, other_bytes = of_amendment;
+  two.records = {0, 1};
+  another.records = {0};
+  other_bytes.payload = rest;
+  for (const auto& [item, code] :
+       {std::pair(two, mismatch), std::pair(another, stale), std::pair(other_bytes, stale)})
+    given(aside + amended).when(proposing({of_batch({1}), item})).then(code);
+  // Of a batch that goes as a whole, every amendment goes.
+  given(aside + amended).when(proposing({whole_batch})).then(stale);
+  // What was decided without new bytes, and records that are not named, bring none along.
+  given(aside + RecordsDiscarded{.batch = batch0, .records = {0}, .reason = "worthless"} + amended)
+      .when(proposing({of_batch({0})}))
+      .so([](const State&) {});
+}
+
+TEST(Erasure, OfTheSamePayloadUnderWayIsTheOther) {
+  given(asked_for({whole_batch})).when(proposing({of_input})).so([](const State&) {});
+  given(asked_for({whole_batch, of_input})).when(proposing({of_input})).then(conflict);
+}
+
+TEST(Erasure, ItsReceiptCountsAPayloadOnceAndItsBytes) {
+  ErasureItem again = of_input;
+  again.entry = 12;
+  const History twice = approved({whole_batch, of_input, again}) + began;
+  given(twice)
+      .when(FinishErasure{.erasure = erasure0, .payloads = 2, .bytes = 5'299})
+      .then(mismatch);
+  given(twice)
+      .when(FinishErasure{.erasure = erasure0, .payloads = 2, .bytes = 5'300})
+      .so([](const State&) {});
+}
+
+TEST(LegalHold, SaysWhatItKeepsOfAnAmendment) {
+  given(aside + amended + by("ana", holding(of_partition)))
+      .when(proposing({of_amendment, of_batch({1})}))
+      .then(on_hold);
+}
+
+TEST(LegalHold, MayBePlacedAgainForAnotherReasonOrAfterItsRelease) {
+  const PlaceLegalHold other{.scope = of_run, .reason = "case 13/2026"};
+  const PlaceLegalHold wider{.scope = of_pipeline, .reason = "case 12/2026"};
+  const PlaceLegalHold same{.scope = of_run, .reason = "case 12/2026"};
+  const History held = aside + by("ana", holding(of_run));
+  for (const PlaceLegalHold& placing : {other, wider})
+    given(held).when(placing).so([](const State&) {});
+  given(held + LegalHoldReleased{.hold = hold0, .reason = "closed"})
+      .when(same)
+      .so([](const State& state) { EXPECT_EQ(state.legal_holds.size(), 2U); });
+}
+
 TEST(Erasure, IsBoundedByWhatAnEntryHolds) {
   given(aside)
       .when(proposing(std::vector<ErasureItem>(limits::payloads_per_erasure_max + 1, of_input)))
       .then(too_large);
+  std::vector<std::uint32_t> many(limits::records_per_erasure_max + 1);
+  std::iota(many.begin(), many.end(), 0U);
+  given(aside).when(proposing({of_batch(std::move(many))})).then(too_large);
 }
 
 TEST(Erasure, CanBeWithdrawnUntilItStarts) {

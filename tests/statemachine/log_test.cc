@@ -54,6 +54,17 @@ TEST(Witness, HasAKeyOfItsOwn) {
   given(book).when(other).then(mismatch);
 }
 
+TEST(Witness, HasANameAKeyAndAUrlWithinBounds) {
+  for (const auto field : {&AddWitness::name, &AddWitness::vkey, &AddWitness::url})
+    for (const auto& [size, code] :
+         {std::pair<std::size_t, Refusal::Code>{0, mismatch},
+          {limits::text_bytes_max + 1, field == &AddWitness::name ? mismatch : too_large}}) {
+      AddWitness wrong = add;
+      wrong.*field = std::string(size, 'w');
+      given(book).when(wrong).then(code);
+    }
+}
+
 TEST(Witness, IsOneOfAtMostSixteen) {
   History full = book;
   for (std::size_t i = 0; i < limits::witnesses_max; ++i)
@@ -75,6 +86,17 @@ TEST(Witness, IsRemovedForAReason) {
 
 TEST(Witness, IsForAnAdminToName) {
   given(book + enrolled("ada", {"admin"})).as("ben").when(add).then(not_allowed);
+}
+
+TEST(LogKey, AndItsOriginAreNamedWithinBounds) {
+  for (const std::size_t size : {std::size_t{0}, limits::text_bytes_max + 1}) {
+    RotateLogKey key = rotate(book.size());
+    key.log_vkey = std::string(size, 'k');
+    given(book).when(key).then(mismatch);
+    ChangeLogOrigin origin = move_to(book.size());
+    origin.origin = std::string(size, 'o');
+    given(book).when(origin).then(mismatch);
+  }
 }
 
 TEST(LogKey, SignsFromItsEntryOn) {

@@ -291,12 +291,11 @@ TEST(Plan, HoldsAPartitionOfWhichPartOfWhatWasAppendedIsLost) {
 // What a release had delivered was lost, and the partition was passed over as unchanged: the load
 // it was appended to is of the same input.
 TEST(Plan, HoldsAPartitionOfWhichWhatAReleaseAppendedIsLost) {
-  const History released = again(appended_once, RunKind::release) +
-                           planned_as(PlanReason::released, run1) + attempted(2, run1) +
-                           staged_as(content_b, 2, run1) +
-                           intends(load_b, 2, content_b, 2, run1, slot0, LoadMode::append) +
-                           commits(load_b, run1) + verifies(load_b, run1) + finished(run1) +
-                           loses(load_b) + started(RunId{2});
+  const History released =
+      again(appended_once, RunKind::release) + planned_as(PlanReason::released, run1) +
+      attempted(2, run1) + staged_as(content_b, 2, run1) +
+      intends(load_b, 2, content_b, 2, run1, slot0, LoadMode::append) + commits(load_b, run1) +
+      verifies(load_b, run1) + finished(run1) + loses(load_b) + started(RunId{2});
   given(released)
       .when(appending(planning(inputs_a, LatePolicy::reopen, RunId{2})))
       .so(SlotPhase::held);
