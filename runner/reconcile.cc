@@ -61,7 +61,8 @@ void compare(const State& state, const std::string& sink, const std::vector<Sink
         add(Kind::damaged, slot, g.number, g.load_id,
             fmt::format("the marker says {} rows, the book {}", there.rows, g.rows));
       else if (!there.damage.empty())
-        add(Kind::damaged, slot, g.number, g.load_id, there.damage);
+        add(there.added_only ? Kind::added : Kind::damaged, slot, g.number, g.load_id,
+            there.damage);
       else if (g.number == slot.current && !there.current)
         add(Kind::stale, slot, g.number, g.load_id, "the sink shows another generation");
     }

@@ -16,6 +16,7 @@ struct ReconcileFinding {
     unknown,  // a marker the book never intended: the book was rolled back, or another book writes
               // here
     damaged,  // marker and data disagree; recorded as lost where a reload replaces it
+    added,    // what was loaded is whole, and readers see something of nobody's beside it
     stale,    // the sink shows another generation than the book's current one, or one that the
               // book took back or gave up
   };

@@ -203,10 +203,12 @@ std::string or_null(const std::string& text) { return text.empty() ? "null" : in
 }  // namespace
 
 std::string iso_time(Timestamp time) {
-  const std::chrono::sys_time<std::chrono::microseconds> point{std::chrono::microseconds(time)};
-  const auto day = std::chrono::floor<std::chrono::days>(point);
-  const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss clock(point - day);
+  // By hand: std::chrono::floor overflows near the ends of what a Timestamp holds.
+  constexpr Timestamp day_us = 86'400'000'000;
+  const Timestamp days = time / day_us - (time % day_us < 0 ? 1 : 0);
+  const std::chrono::year_month_day date(
+      std::chrono::sys_days(std::chrono::days(static_cast<int>(days))));
+  const std::chrono::hh_mm_ss clock(std::chrono::microseconds((time % day_us + day_us) % day_us));
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", static_cast<int>(date.year()),
                      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
                      clock.hours().count(), clock.minutes().count(), clock.seconds().count(),

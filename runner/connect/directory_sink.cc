@@ -517,7 +517,10 @@ SinkResult<std::vector<SinkGeneration>> Driver::inventory(bool deep) {
           const bool mine = std::ranges::any_of(
               manifest.files, [&](const OutputFile& f) { return text.starts_with(f.name); });
           const bool nobodys = text.ends_with("not of this book") && manifest.generation == newest;
-          if (each.damage.empty() && (mine || nobodys)) each.damage = text;
+          if (!mine && !nobodys) continue;
+          if (!each.damage.empty() && !(each.added_only && mine)) continue;
+          each.damage = text;
+          each.added_only = !mine;
         }
       }
       found.push_back(std::move(each));
@@ -570,7 +573,9 @@ SinkResult<void> Driver::tidy(const LoadPlan& plan) {
   }
   auto history = (*slot)->history();
   if (!history) return std::unexpected(history.error());
-  if (auto shown = publish(root_, **slot, *history, partition); !shown) return shown;
+  // It was brought in, and then looked at again: whoever did that made it durable.
+  if (auto shown = publish(root_, **slot, *history, partition, Found::durable); !shown)
+    return shown;
   return remove_superseded(**slot, *history, superseded_generations_kept);
 }
 

@@ -101,6 +101,8 @@ struct SinkGeneration {
   bool current = false;
   // Deep check only: data and marker disagree ("part-1.parquet: digest differs"); empty when sound.
   std::string damage;
+  // Of the damage: what was loaded is whole, and readers see something of nobody's beside it.
+  bool added_only = false;
   std::string origin;  // of the book that loaded it: a target may be shared by several
 };
 

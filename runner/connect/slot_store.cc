@@ -148,7 +148,11 @@ SinkResult<FileLock> SlotStore::take(EntryIndex fence, const std::string& origin
                       directory_.path, (*owner)->pipeline, (*owner)->origin));
     }
     if ((*owner)->fence > fence) return sink_fenced((*owner)->fence, fence);
-    if ((*owner)->fence == fence) return held;
+    if ((*owner)->fence == fence) {
+      // Written by an earlier try of ours, which may have failed to sync it.
+      if (auto synced = sync_directory(directory_); !synced) return std::unexpected(synced.error());
+      return held;
+    }
   }
   auto raised =
       replace_file(directory_, fence_file, to_json(Owner{fence, origin, pipeline, partition}));

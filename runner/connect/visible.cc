@@ -159,23 +159,26 @@ std::string visible_name(Generation generation, const Digest& load_id, std::size
 }
 
 SinkResult<void> publish(const Directory& root, const SlotStore& slot,
-                         const std::vector<StoredGeneration>& history,
-                         const std::string& partition) {
+                         const std::vector<StoredGeneration>& history, const std::string& partition,
+                         Found found) {
   const Wanted wanted = wanted_files(history);
   const OurNames ours(history);
+  const auto as_found = [&]() -> SinkResult<void> {
+    return found == Found::durable ? SinkResult<void>{} : sync_both(root, slot);
+  };
   if (auto cleared = absorb(root, slot, partition, ours); !cleared) return cleared;
 
   auto shown = find_directory(root, partition);
   if (!shown) return std::unexpected(shown.error());
   Difference differs;
   if (*shown) {
-    auto found = difference(**shown, slot, wanted, ours);
-    if (!found) return std::unexpected(found.error());
-    differs = std::move(*found);
+    auto compared = difference(**shown, slot, wanted, ours);
+    if (!compared) return std::unexpected(compared.error());
+    differs = std::move(*compared);
     const bool as_wanted = differs.missing.empty() && differs.stale.empty();
-    if (as_wanted && !(wanted.empty() && differs.foreign.empty())) return {};
+    if (as_wanted && !(wanted.empty() && differs.foreign.empty())) return as_found();
   } else if (wanted.empty()) {
-    return {};
+    return as_found();
   }
 
   if (wanted.empty() && differs.foreign.empty()) {

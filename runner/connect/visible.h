@@ -13,12 +13,16 @@ namespace daybook {
 std::string visible_name(Generation generation, const Digest& load_id, std::size_t number,
                          std::string_view extension);
 
+// Whether what is found as it should be is known to be durable. An attempt that ended between the
+// exchange and its sync leaves it so that only the next one can make sure.
+enum class Found : bool { perhaps_not_durable, durable };
+
 // Makes <root>/<partition> hold exactly the standing generations' files and whatever others keep
-// there. The slot's lock is held. Does nothing where it already does; finishes, or clears away,
-// what an earlier attempt left at any point.
+// there, durably. The slot's lock is held. Changes nothing where it already does; finishes, or
+// clears away, what an earlier attempt left at any point.
 SinkResult<void> publish(const Directory& root, const SlotStore& slot,
-                         const std::vector<StoredGeneration>& history,
-                         const std::string& partition);
+                         const std::vector<StoredGeneration>& history, const std::string& partition,
+                         Found found = Found::perhaps_not_durable);
 
 // Differences between what readers see and the standing generations: missing or replaced files of
 // ours, files that are nobody's. Empty when there are none.

@@ -311,15 +311,21 @@ asio::awaitable<RequestAnswer> start_compensation(Keeper& keeper, Runner* runner
                  {"done", state->done}};
 }
 
+std::string_view name(ReconcileFinding::Kind kind) {
+  switch (kind) {
+    case ReconcileFinding::Kind::lost: return "lost";
+    case ReconcileFinding::Kind::unknown: return "unknown";
+    case ReconcileFinding::Kind::damaged: return "damaged";
+    case ReconcileFinding::Kind::added: return "added";
+    case ReconcileFinding::Kind::stale: return "stale";
+  }
+  return "unknown";
+}
+
 Json json_of(const ReconcileReport& report) {
   Json out = {{"sinks", report.sinks}, {"checked", report.checked}, {"findings", Json::array()}};
   for (const ReconcileFinding& finding : report.findings) {
-    using Kind = ReconcileFinding::Kind;
-    const Kind kind = finding.kind;
-    out["findings"].push_back({{"kind", kind == Kind::lost      ? "lost"
-                                        : kind == Kind::unknown ? "unknown"
-                                        : kind == Kind::damaged ? "damaged"
-                                                                : "stale"},
+    out["findings"].push_back({{"kind", name(finding.kind)},
                                {"pipeline", finding.pipeline},
                                {"sink", finding.sink},
                                {"partition", finding.partition},

@@ -487,5 +487,20 @@ TEST_F(Run, AppendsAPartlyLostLoadAgainWithoutDoublingWhatIsLeftOfIt) {
   EXPECT_TRUE(after->findings.empty()) << after->findings[0].detail;
 }
 
+// A stray file beside what was loaded made a deep look record the load as lost: each run loaded it
+// again, and the file stayed.
+TEST_F(Run, LosesNothingToAFileThatSomebodyPutBesideIt) {
+  run();
+  write("lake/items/2026-01-01/notes.txt", "do not delete");
+  const auto report = wait(reconcile(*keeper_, local_actor(), "items", true));
+  ASSERT_TRUE(report);
+  ASSERT_EQ(report->findings.size(), 1U);
+  EXPECT_EQ(report->findings[0].kind, ReconcileFinding::Kind::added);
+  EXPECT_EQ(slot("2026-01-01").phase, SlotPhase::verified);
+  const RunReport again = run();
+  EXPECT_EQ(keeper_->state().find(again.run)->skipped, 2U);
+  EXPECT_NE(lake("2026-01-01").find("do not delete"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace daybook

@@ -265,8 +265,17 @@ void Simulation::check_end(Process& process) {
                       key, expected.size(), found.size(), name(slot.phase), slot.current)};
     }
     ++world.figures.ended_as[std::string(name(slot.phase))];
+    const auto overlay = overlay_of(process.keeper->view(), *id);
+    if (!overlay) throw Broken{"what was released can not be read: " + overlay.error().detail};
+    const Made made = feed.made_of(part.text(), *overlay, false);
+    // What was taken back does not come again by itself, although an erasure brought its input
+    // back, or what stood in its place was lost.
+    const bool taken_back = std::ranges::any_of(slot.generations, [&](const GenerationState& g) {
+      return g.standing == Standing::compensated && g.content == made.content;
+    });
     if (slot.phase != SlotPhase::verified) {
-      const bool decided = slot.phase == SlotPhase::compensated || contested || late_writers_;
+      const bool decided = slot.phase == SlotPhase::compensated || contested || late_writers_ ||
+                           (slot.phase == SlotPhase::lost && taken_back);
       // Of an append that changed after it was loaded a person decides each time.
       if (!decided && !(world.options.append && slot.phase == SlotPhase::held) &&
           slot.phase != SlotPhase::skipped)
@@ -274,16 +283,8 @@ void Simulation::check_end(Process& process) {
             fmt::format("I18: partition {} is {} with all faults over", key, name(slot.phase))};
       continue;
     }
-    if (world.options.append || slot.phase != SlotPhase::verified) continue;
-    const auto overlay = overlay_of(process.keeper->view(), *id);
-    if (!overlay) throw Broken{"what was released can not be read: " + overlay.error().detail};
-    const Made made = feed.made_of(part.text(), *overlay, false);
+    if (world.options.append) continue;
     const GenerationState* current = generation(slot, slot.current);
-    // What was taken back does not come again by itself, although an erasure brought its input
-    // back.
-    const bool taken_back = std::ranges::any_of(slot.generations, [&](const GenerationState& g) {
-      return g.standing == Standing::compensated && g.content == made.content;
-    });
     if (current != nullptr && made.content != current->content && !contested && !taken_back)
       throw Broken{fmt::format("I18: partition {} has not what its source gives", key)};
     if (made.counts.read != part.rows.size())

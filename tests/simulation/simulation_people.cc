@@ -55,6 +55,7 @@ std::vector<Scope> paused_scopes(const State& state) {
 // Somebody uses the keeper between two steps of the process; its end is the process's.
 template <typename Work>
 void Simulation::as_somebody(Process& process, Work work) {
+  if (process.end != End::none) return;  // decided, and not carried out yet
   world.current = &process;
   try {
     work(*process.keeper);

@@ -101,10 +101,11 @@ Outcome reconcile(Invocation& in) {
       "{} loads checked in {} sink{}: {}\n", (*answer)["checked"].get<std::uint64_t>(),
       (*answer)["sinks"].get<std::uint64_t>(), (*answer)["sinks"] == 1 ? "" : "s",
       findings.empty() ? "all as the book says" : fmt::format("{} findings", findings.size()));
-  bool lost = false;
+  bool lost = false, added = false;
   for (const Json& finding : findings) {
     const std::string kind = finding["kind"].get<std::string>();
-    lost = lost || kind == "lost";
+    lost = lost || kind == "lost" || kind == "damaged";
+    added = added || kind == "added";
     document.text += fmt::format("  {}  {} {}  generation {}: {}\n",
                                  in.output.style(Style::bad, fmt::format("{:<8}", kind)),
                                  printable(finding["pipeline"].get<std::string>()),
@@ -116,6 +117,8 @@ Outcome reconcile(Invocation& in) {
     return std::unexpected(printed.error());
   if (lost && record && !in.output.machine())
     in.output.say("next  daybook run PIPELINE loads again what was lost");
+  if (added && !in.output.machine())
+    in.output.say("next  remove by hand what was added, or let it be: no run touches it");
   return findings.empty() ? Exit::good : Exit::integrity;
 }
 
