@@ -16,7 +16,7 @@ import campaign
 from campaign import PIPELINE, Campaign
 from harness import Failed, Project
 
-SIZE = 64 << 20
+SIZE = 768 << 20  # what hundreds of cycles leave behind takes a part of it
 MOUNTED, LIMITED = "disk full (tmpfs)", "file size limit (RLIMIT_FSIZE)"
 
 

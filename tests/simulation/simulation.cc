@@ -258,7 +258,9 @@ bool Simulation::drive(Process& process, asio::awaitable<void> work) {
       throw Broken{fmt::format("I18: no end after {} steps", world.steps)};
     if (!process.ended) strike(process);
   }
-  return *done && !process.late;
+  // Its end may have been decided in the very step that did it: nobody learns of an answer.
+  if (process.end != End::none && !process.ended) world.end_now(process);
+  return *done && !process.late && !process.ended;
 }
 
 // --- what clients do
