@@ -19,6 +19,7 @@
 #include "runner/connect/directory_compensation.h"
 #include "runner/connect/failure.h"
 #include "runner/connect/file_steps.h"
+#include "runner/connect/file_system_kind.h"
 #include "runner/connect/visible.h"
 
 namespace daybook {
@@ -33,18 +34,6 @@ std::string_view extension_of(FileFormat format) {
     case FileFormat::parquet: return "parquet";
   }
   return "parquet";
-}
-
-std::string_view reader_refuses(std::uint64_t magic) {
-  switch (magic) {
-    case 0x6969: return "NFS";
-    case 0x517B:
-    case 0xFE534D42:
-    case 0xFF534D42: return "SMB";
-    case 0x4d44: return "FAT";
-    case 0x01021997: return "9P";
-    default: return "";
-  }
 }
 
 // What the book calls lost does not stand, whatever the markers say.
@@ -137,7 +126,7 @@ SinkResult<void> Driver::prepare(const std::vector<Column>&, LoadMode,
                                     control_name, stages_name),
                         "sink.filesystem");
   }
-  if (const std::string_view refused = reader_refuses(root->kind); !refused.empty()) {
+  if (const std::string_view refused = without_atomic_rename(root->kind); !refused.empty()) {
     return sink_failure(ErrorClass::definition, "filesystem",
                         "the file system keeps no atomic rename over a crash",
                         fmt::format("{} is on {}: a directory sink needs a local file system with "
