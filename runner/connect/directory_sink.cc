@@ -134,6 +134,8 @@ SinkResult<void> Driver::prepare(const std::vector<Column>&, LoadMode,
                                     root_.path, refused),
                         "sink.filesystem");
   }
+  // Our folders in it, which an earlier process may have made and not kept.
+  if (auto synced = sync_directory(root_); !synced) return synced;
   // What the protocol is made of, tried once: an exclusive file, a link, an exchange.
   const std::string a = fmt::format("probe-{:016x}-a", token),
                     b = fmt::format("probe-{:016x}-b", token);

@@ -111,6 +111,14 @@ SinkResult<SlotStore> SlotStore::open(const Directory& control, const Directory&
   if (!stage) return std::unexpected(stage.error());
   store.directory_ = std::move(*directory);
   store.stage_ = std::move(*stage);
+  // Until somebody held the slot, whoever made its folders may have ended before they were durable.
+  auto fenced = status_of(store.directory_, fence_file);
+  if (!fenced) return std::unexpected(fenced.error());
+  if (!*fenced) {
+    for (const Directory* parent : {&control, &stages}) {
+      if (auto synced = sync_directory(*parent); !synced) return std::unexpected(synced.error());
+    }
+  }
   return store;
 }
 
