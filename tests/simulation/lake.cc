@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "runner/connect/failure.h"
 #include "runner/connect/files.h"
@@ -85,19 +86,17 @@ void Lake::sync_names(const NodePtr& directory) {
 }
 
 void Lake::power_loss() {
-  std::map<const Node*, bool> cut;  // directories of which nothing more is kept
+  std::set<const Node*> cut;  // directories of which nothing more is kept
   bool all_cut = false;
   for (const auto& changes : journal_) {
-    if (world_.faults.one_in(4)) {
-      if (world_.options.ordered_names) all_cut = true;
-      for (const Change& each : changes) cut[each.directory.get()] = true;
-    }
+    const bool cut_here = world_.faults.one_in(4);
+    all_cut = all_cut || (cut_here && world_.options.ordered_names);
     const auto gone = [&](const Change& c) { return cut.contains(c.directory.get()); };
-    if (all_cut || std::ranges::any_of(changes, gone)) {
-      for (const Change& each : changes) cut[each.directory.get()] = true;
+    if (!cut_here && !all_cut && std::ranges::none_of(changes, gone)) {
+      settle(changes);
       continue;
     }
-    settle(changes);
+    for (const Change& each : changes) cut.insert(each.directory.get());
   }
   journal_.clear();
   std::vector<NodePtr> all = {root_};

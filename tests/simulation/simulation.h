@@ -28,6 +28,7 @@ class Simulation {
   // with this program.
   void dump(const std::string& directory);
   std::vector<std::string> entries();
+  std::vector<Entry> decoded();
 
   void keep_staged(const std::string& directory, const std::vector<std::string>& rows,
                    const std::string& bytes);

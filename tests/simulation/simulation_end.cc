@@ -178,13 +178,9 @@ std::map<std::string, std::vector<Simulation::LoadInSink>> Simulation::loads_in_
 // Any fence below this one is of an attempt from before the load was given up, the last time.
 EntryIndex Simulation::given_up_under(const Digest& load) {
   EntryIndex out = 0, index = 0;
-  for (const std::string& bytes : entries()) {
-    std::vector<std::uint64_t> words((bytes.size() + 7) / 8);  // aligned, as decode wants them
-    std::memcpy(words.data(), bytes.data(), bytes.size());
-    const auto entry = decode(std::as_bytes(std::span(words)).first(bytes.size()));
-    if (!entry) throw Broken{"an entry does not decode: " + entry.error().detail};
-    if (const auto* aborted = std::get_if<LoadAborted>(&entry->event))
-      if (aborted->load_id == load) out = fence_of(entry->envelope.epoch, index);
+  for (const Entry& entry : decoded()) {
+    if (const auto* aborted = std::get_if<LoadAborted>(&entry.event))
+      if (aborted->load_id == load) out = fence_of(entry.envelope.epoch, index);
     ++index;
   }
   return out;
@@ -297,6 +293,18 @@ std::vector<std::string> Simulation::entries() {
   const auto all = main_->entries();
   if (!all) throw Broken{"the book can not be read: " + all.error().detail};
   return *all;
+}
+
+std::vector<Entry> Simulation::decoded() {
+  std::vector<Entry> out;
+  for (const std::string& bytes : entries()) {
+    std::vector<std::uint64_t> words((bytes.size() + 7) / 8);  // aligned, as decode wants them
+    std::memcpy(words.data(), bytes.data(), bytes.size());
+    auto entry = decode(std::as_bytes(std::span(words)).first(bytes.size()));
+    if (!entry) throw Broken{"an entry does not decode: " + entry.error().detail};
+    out.push_back(std::move(*entry));
+  }
+  return out;
 }
 
 void Simulation::dump(const std::string& directory) {

@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include "ledger/codec/event_codec.h"
 #include "tests/simulation/trial.h"
 
 namespace daybook::sim {
@@ -36,14 +35,7 @@ class World_ {
   Timestamp time() const { return simulation_.world.time; }
   std::vector<Event> events() {
     std::vector<Event> out;
-    for (const std::string& bytes : simulation_.entries()) {
-      // Aligned, as the ledger hands them out.
-      std::vector<std::uint64_t> words((bytes.size() + 7) / 8);
-      std::memcpy(words.data(), bytes.data(), bytes.size());
-      const auto entry = decode(std::as_bytes(std::span(words)).first(bytes.size()));
-      EXPECT_TRUE(entry) << entry.error().detail;
-      if (entry) out.push_back(entry->event);
-    }
+    for (Entry& entry : simulation_.decoded()) out.push_back(std::move(entry.event));
     return out;
   }
 
