@@ -206,7 +206,7 @@ void Simulation::take_over(Process& process) {
   process.late = late_writers_ = true;
   machines_.push_back(main_->taken_over());
   main_ = machines_.back().get();
-  const auto span = static_cast<Timestamp>(world.faults.between(1, 300)) * second;
+  const Timestamp span = world.pause_span();
   world.freeze(process, span);
   // It goes on for a while, and ends at last.
   world.at(world.time + span + 600 * second, nullptr, [this, &process] {
@@ -232,7 +232,12 @@ void Simulation::cancel_intended(Process& process) {
 // What comes from outside at any moment.
 void Simulation::strike(Process& process) {
   if (process.machine.disk.off() && process.end == End::none) world.end(process, End::power);
-  if (world.faults_off || process.frozen_until > world.time) return;
+  if (world.faults_off) return;
+  if (process.frozen_until > world.time) {
+    // Somebody takes it for dead, with whatever it had on its way.
+    if (world.options.on(Fault::takeover) && world.faults.one_in(3)) take_over(process);
+    return;
+  }
   if (canary(Canary::cancel_late) && process.keeper) cancel_intended(process);
   if (world.faults.below(40) != 0) return;
   if (world.strikes(Fault::clock)) {

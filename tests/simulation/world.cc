@@ -195,6 +195,13 @@ void World::end(Process& process, End how) {
   if (&process == current && std::uncaught_exceptions() == 0) throw Ended{};
 }
 
+// Some are over before a successor has done more than to settle what it found, most are long.
+Timestamp World::pause_span() {
+  constexpr Timestamp ms = second / 1000;
+  return faults.one_in(3) ? static_cast<Timestamp>(faults.between(1, 3000)) * ms
+                          : static_cast<Timestamp>(faults.between(1, 600)) * second;
+}
+
 void World::freeze(Process& process, Timestamp span) {
   const bool already = process.frozen_until > time;
   process.frozen_until = std::max(process.frozen_until, time + span);
@@ -241,8 +248,8 @@ void World::mark(std::string_view text) {
   for (const char c : text) mark(static_cast<std::uint8_t>(c));
 }
 
-bool World::strikes(Fault fault) {
-  return !faults_off && options.on(fault) && faults.hit(options.chance(fault));
+bool World::strikes(Fault fault, std::uint32_t times) {
+  return !faults_off && options.on(fault) && faults.hit(times * options.chance(fault));
 }
 
 void World::happened(Fault fault, std::uint64_t times) {
@@ -267,18 +274,20 @@ void World::reached(std::string_view point) {
   mark(point);
   if (current == nullptr || faults_off) return;
   Process& process = *current;
-  if (strikes(Fault::kill)) {
+  // Each seed has points of its own where it strikes more: what needs several at one place is met.
+  const std::uint32_t times = Chance(options.seed).stream(point).one_in(12) ? 8 : 1;
+  if (strikes(Fault::kill, times)) {
     happened(Fault::kill);
     ++figures.ended_at[std::string(point)];
     end(process, End::killed);
   }
-  if (strikes(Fault::power)) {
+  if (strikes(Fault::power, times)) {
     ++figures.ended_at[std::string(point)];
     end(process, End::power);
   }
-  if (strikes(Fault::pause)) {
+  if (strikes(Fault::pause, times)) {
     happened(Fault::pause);
-    const auto span = static_cast<Timestamp>(faults.between(1, 600)) * second;
+    const Timestamp span = pause_span();
     freeze(process, span);
     wait(span);
   }

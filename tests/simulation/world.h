@@ -98,12 +98,14 @@ class World : public boost::asio::execution_context {
   // Something that is to be met now and then.
   void sometimes(std::string_view what);
   void happened(Fault fault, std::uint64_t times = 1);
-  // The fault strikes now; counts nothing: not every strike has an effect.
-  bool strikes(Fault fault);
+  // The fault strikes now, with so many times its chance; counts nothing: not every strike has an
+  // effect.
+  bool strikes(Fault fault, std::uint32_t times = 1);
   bool faults_off = false;  // the last phase of a seed: everything is to come to its end
 
   // Decides that a process ends, and leaves what it is doing if it is the current one.
   void end(Process& process, End how);
+  Timestamp pause_span();
   void freeze(Process& process, Timestamp span);
   // The same for a process that runs nothing now: it is over when this returns.
   void end_now(Process& process) { finish(process); }
