@@ -27,6 +27,11 @@ def ctest_name(test):
     return test
 
 
+def plain(full):
+    """The name of a test without what it is run for: Sinks/SinkContract.LoadsOnce/postgres is SinkContract.LoadsOnce."""
+    return full.split("/")[1] if full.count("/") == 2 else full
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--report")
@@ -35,18 +40,21 @@ def main():
     options = parser.parse_args()
     rows = {fault.name: [ctest_name(one) for one in fault.tests] for fault in FAULTS if not fault.counts}
     known = subprocess.run(["ctest", "--test-dir", BUILD, "-N"], check=True, stdout=subprocess.PIPE, text=True).stdout
-    there = set(re.findall(r"Test +#\d+: (\S+)", known))
-    wanted = sorted({one for names in rows.values() for one in names if one in there})
+    there = collections.defaultdict(list)
+    for full in re.findall(r"Test +#\d+: (\S+)", known):
+        there[plain(full)].append(full)
+    wanted = sorted({full for names in rows.values() for one in names for full in there.get(one, [])})
     missing = sorted({one for names in rows.values() for one in names if one not in there})
-    done = subprocess.run(["ctest", "--test-dir", BUILD, "-R", "^(" + "|".join(map(re.escape, wanted)) + ")$"],
+    done = subprocess.run(["ctest", "--test-dir", BUILD, "-R", "^(" + "|".join(map(re.escape, wanted)) + ")( .*)?$"],
                           check=False, stdout=subprocess.PIPE, text=True)
     print(done.stdout)
-    passed = set(re.findall(r": (\S+) \.+ +Passed", done.stdout))
+    passed = set(re.findall(r": (\S+)(?:  # .*?)? \.+ +Passed", done.stdout))
     counted = collections.OrderedDict()
     for name, tests in rows.items():
-        ran = [one for one in tests if one in there]
+        ran = [full for one in tests for full in there.get(one, [])]
         counted[name] = {"runs": len(ran), "failed": sum(one not in passed for one in ran)}
     failed = sorted(set(wanted) - passed)
+    failed += [f"no test of '{name}' is built" for name, row in counted.items() if not row["runs"]]
     if missing:
         print("not built here: " + ", ".join(missing))
     if options.report:
