@@ -4,6 +4,7 @@
     table.py            prints it with the figures
     table.py --write    puts it into docs/reliability.md
     table.py --check    the page has every row as faults.py says, and every test it names exists
+    table.py --never    says what the campaigns did not meet, and fails if there is anything
 """
 
 import argparse
@@ -60,7 +61,7 @@ def test_names():
 
 
 def figure(fault, found):
-    """What the last run counted of this fault, in one cell; empty where no campaign counts it."""
+    """How often the last campaigns made this fault happen (or its tests ran), and that in one cell."""
     runs = bad = acknowledged = 0
     books = set()
     seen = False
@@ -70,7 +71,7 @@ def figure(fault, found):
             continue
         if report == "fuzz":
             findings = sum(len(target["findings"]) for target in one["targets"])
-            return f"{one['executions']:,} executions of {len(one['targets'])} targets, {findings} findings"
+            return one["executions"], f"{one['executions']:,} executions of {len(one['targets'])} targets, {findings} findings"
         counted = one["faults"].get(name)
         if counted is None:
             continue
@@ -85,20 +86,33 @@ def figure(fault, found):
         bad += one["failure"] is not None and not bad
     if not fault.counts:
         passed = found.get("tests", {}).get("faults", {}).get(fault.name)
-        return "–" if passed is None else f"{passed['runs']:,} tests of it, {passed['failed']} failed"
+        if passed is None:
+            return 0, "–"
+        return passed["runs"], f"{passed['runs']:,} tests of it, {passed['failed']} failed"
     if not seen:
-        return "not run"
-    return f"{runs:,} times, {acknowledged:,} acknowledged, {bad} lost, doubled or silent"
+        return 0, "not run"
+    return runs, f"{runs:,} times, {acknowledged:,} acknowledged, {bad} lost, doubled or silent"
 
 
 def rows(found):
-    return [(fault, figure(fault, found)) for fault in FAULTS]
+    return [(fault, *figure(fault, found)) for fault in FAULTS]
+
+
+def never(found):
+    """What a full soak has to meet, and these campaigns did not."""
+    out = [f"the fault '{fault.name}'" for fault, times, _ in rows(found) if times == 0]
+    out += [f"the crash point {point}" for point, times in hits(found).items() if times == 0]
+    for report in found.values():
+        out += [f"the point {point}" for point, one in report.get("crash_points", {}).items() if one["reached"] == 0]
+        out += [f"'{what}'" for what, times in report.get("sometimes", {}).items() if times == 0]
+        out += [f"the canary {name}" for name, one in (report.get("canaries") or {}).items() if not one["caught"]]
+    return out
 
 
 def markdown(found):
     names = test_names()
     out, group = [], None
-    for fault, counted in rows(found):
+    for fault, _, counted in rows(found):
         if fault.group != group:
             group = fault.group
             out += ["", f"### {group}", "", "| fault | promise | shown by | last campaign |", "|---|---|---|---|"]
@@ -111,19 +125,24 @@ def markdown(found):
     return "\n".join(out).strip("\n")
 
 
-def points(found):
-    """Hits of every named crash point, over all campaigns."""
-    hits = {}
+def hits(found):
+    """Kills and stops at every named crash point, over all campaigns on the release binary."""
+    out = {}
     for report in found.values():
         for point, times in report.get("by_crash_point", {}).items():
-            hits[point] = hits.get(point, 0) + times
-    if not hits:
+            out[point] = out.get(point, 0) + times
+    return out
+
+
+def points(found):
+    counted = hits(found)
+    if not counted:
         return []
-    never = [point for point, times in hits.items() if times == 0]
+    missed = [point for point, times in counted.items() if times == 0]
     lines = ["### Crash points", "",
-             f"Kills and stops at each named point of the protocols; {len(never)} of {len(hits)} were not reached"
-             + (": " + ", ".join(never) if never else "") + ".", ""]
-    text = ", ".join(f"`{point}` {times}" for point, times in sorted(hits.items()))
+             f"Kills and stops at each named point of the protocols; {len(missed)} of {len(counted)} were not reached"
+             + (": " + ", ".join(missed) if missed else "") + ".", ""]
+    text = ", ".join(f"`{point}` {times}" for point, times in sorted(counted.items()))
     return lines + textwrap.wrap(text, 118, break_long_words=False, break_on_hyphens=False) + [""]
 
 
@@ -193,6 +212,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--never", action="store_true")
     options = parser.parse_args()
     with open(PAGE, encoding="utf-8") as file:
         page = file.read()
@@ -203,7 +223,13 @@ def main():
         print(f"{len(FAULTS)} faults, each with its tests")
         return
     found = reports()
-    for fault, counted in rows(found):
+    if options.never:
+        missed = never(found)
+        if missed:
+            sys.exit("never met: " + "; ".join(missed))
+        print("every fault, crash point and 'sometimes' was met, and every canary is caught")
+        return
+    for fault, _, counted in rows(found):
         print(f"  {textwrap.shorten(fault.name, 62):<64}{counted}")
     for line in points(found):
         if line and not line.startswith("###"):
