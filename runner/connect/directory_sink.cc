@@ -67,8 +67,11 @@ void at_tombstone() { DAYBOOK_CRASH_POINT("dir.before_tombstone"); }
 
 class Driver : public SinkDriver {
  public:
-  Driver(Directory root, Directory control, Directory stages, FileFormat format)
-      : root_(std::move(root)),
+  Driver(Directory base, std::filesystem::path below, Directory root, Directory control,
+         Directory stages, FileFormat format)
+      : base_(std::move(base)),
+        below_(std::move(below)),
+        root_(std::move(root)),
         control_(std::move(control)),
         stages_(std::move(stages)),
         format_(format) {}
@@ -100,6 +103,8 @@ class Driver : public SinkDriver {
   Manifest manifest_of(const LoadPlan& plan) const;
   LoadEvidence evidence_of(const StoredGeneration& stored, bool recovered) const;
 
+  Directory base_;               // the project
+  std::filesystem::path below_;  // of root_, in it
   Directory root_, control_, stages_;
   FileFormat format_;
 };
@@ -134,8 +139,7 @@ SinkResult<void> Driver::prepare(const std::vector<Column>&, LoadMode,
                                     root_.path, refused),
                         "sink.filesystem");
   }
-  // Our folders in it, which an earlier process may have made and not kept.
-  if (auto synced = sync_directory(root_); !synced) return synced;
+  if (auto synced = sync_path(base_, below_); !synced) return synced;
   // What the protocol is made of, tried once: an exclusive file, a link, an exchange.
   const std::string a = fmt::format("probe-{:016x}-a", token),
                     b = fmt::format("probe-{:016x}-b", token);
@@ -588,8 +592,8 @@ SinkResult<std::unique_ptr<SinkDriver>> open_directory_sink(const std::filesyste
   if (!control) return std::unexpected(control.error());
   auto stages = make_directories(*root, stages_name);
   if (!stages) return std::unexpected(stages.error());
-  return std::make_unique<Driver>(std::move(*root), std::move(*control), std::move(*stages),
-                                  sink.format);
+  return std::make_unique<Driver>(std::move(*base), below, std::move(*root), std::move(*control),
+                                  std::move(*stages), sink.format);
 }
 
 }  // namespace daybook

@@ -1,5 +1,8 @@
 #include "runner/connect/file_steps.h"
 
+#include <cerrno>
+#include <optional>
+
 #include "runner/connect/failure.h"
 
 namespace daybook {
@@ -43,6 +46,20 @@ SinkResult<bool> create_file(const Directory& directory, const std::string& name
   // From here the name is there: only the caller may say what an error of the next line means.
   if (auto synced = sync_directory(directory); !synced) return ambiguous(synced.error());
   return true;
+}
+
+SinkResult<void> sync_path(const Directory& parent, const std::filesystem::path& below) {
+  if (auto synced = sync_directory(parent); !synced) return synced;
+  std::optional<Directory> at;
+  for (const auto& part : below) {
+    if (part.empty() || part == ".") continue;
+    auto next = find_directory(at ? *at : parent, part.string());
+    if (!next) return std::unexpected(next.error());
+    if (!*next) return errno_failure(ENOENT, "open", (at ? *at : parent).at(part.string()));
+    at = std::move(**next);
+    if (auto synced = sync_directory(*at); !synced) return synced;
+  }
+  return {};
 }
 
 SinkResult<void> remove_directory(const Directory& parent, const std::string& name) {

@@ -1,6 +1,7 @@
 // What a directory sink does with files in several steps of files.h.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,10 @@ SinkResult<void> replace_file(const Directory& directory, const std::string& nam
 // is durable under its temporary name.
 SinkResult<bool> create_file(const Directory& directory, const std::string& name,
                              std::string_view content, void (*before)() = nullptr);
+
+// Every directory on the way to `below` and it itself: an earlier process may have made any of them
+// and been killed before it was durable.
+SinkResult<void> sync_path(const Directory& parent, const std::filesystem::path& below);
 
 // Removes a directory of ours with the files in it; what is already gone is no error.
 SinkResult<void> remove_directory(const Directory& parent, const std::string& name);

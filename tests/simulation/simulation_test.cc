@@ -151,6 +151,23 @@ TEST(Simulation, KeepsWhatItReportsWhereEachDirectoryIsKeptByItself) {
   }
 }
 
+// The folders above the target were made by a process that was killed before it had synced them.
+TEST(Simulation, KeepsThePathToItsTargetWhoeverMadeIt) {
+  std::uint64_t cuts = 0;
+  for (std::uint64_t seed = 330; seed < 360; ++seed) {
+    Options options = with(with(calm(seed), Fault::kill, 40'000), Fault::power, 4'000);
+    options.target = Target::directory;
+    options.ordered_names = false;
+    options.partitions = 1;
+    options.rounds = 3;
+    World_ world(options);
+    cuts += world.figures().happened["power-loss"];
+    for (const Event& event : world.events())
+      EXPECT_FALSE(std::holds_alternative<LoadLost>(event)) << describe(options);
+  }
+  EXPECT_GT(cuts, 20U);
+}
+
 // A server that refused the second look, or failed in it, was taken for one that had lost the load.
 TEST(Simulation, TakesNoErrorOfASinkForALoss) {
   std::uint64_t errors = 0;
