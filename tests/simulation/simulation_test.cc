@@ -137,35 +137,22 @@ TEST(Simulation, ErasesForGoodWhereverItWasKilled) {
   EXPECT_GT(by_the_next, 0U);
 }
 
-// Whoever found the swap of a directory done, by a process that had not synced it, reported the
-// load without making it durable: a file system that keeps each directory by itself undid it. Met
-// once in ten thousand seeds, so these are the ones that met it.
+// A folder or a swap that an earlier process made, and did not live to sync, was taken for durable:
+// the path to the target (met by seed 343), the swap of a partition's folder (336, 495), the
+// folders of a partition (406, 833, 900). A file system that keeps each directory by itself undid
+// it after the load was reported. One in some hundred of these worlds meets it; whoever changes
+// what they draw looks for new ones.
 TEST(Simulation, KeepsWhatItReportsWhereEachDirectoryIsKeptByItself) {
-  for (const std::uint64_t seed : {1795838913U, 1795846097U, 1795857850U, 1795905006U}) {
-    const Options options = options_of(seed, Tier::memory);
-    ASSERT_FALSE(options.ordered_names) << "its seeds were drawn by other rules: find new ones";
+  for (const std::uint64_t seed : {336U, 343U, 406U, 495U, 833U, 900U}) {
+    Options options = with(with(calm(seed), Fault::kill, 40'000), Fault::power, 4'000);
+    options.target = Target::directory;
+    options.ordered_names = false;
+    options.partitions = 1;
     World_ world(options);
     EXPECT_GT(world.figures().happened["power-loss"], 0U);
     for (const Event& event : world.events())
       EXPECT_FALSE(std::holds_alternative<LoadLost>(event)) << describe(options);
   }
-}
-
-// The folders above the target were made by a process that was killed before it had synced them.
-TEST(Simulation, KeepsThePathToItsTargetWhoeverMadeIt) {
-  std::uint64_t cuts = 0;
-  for (std::uint64_t seed = 330; seed < 360; ++seed) {
-    Options options = with(with(calm(seed), Fault::kill, 40'000), Fault::power, 4'000);
-    options.target = Target::directory;
-    options.ordered_names = false;
-    options.partitions = 1;
-    options.rounds = 3;
-    World_ world(options);
-    cuts += world.figures().happened["power-loss"];
-    for (const Event& event : world.events())
-      EXPECT_FALSE(std::holds_alternative<LoadLost>(event)) << describe(options);
-  }
-  EXPECT_GT(cuts, 20U);
 }
 
 // A server that refused the second look, or failed in it, was taken for one that had lost the load.
