@@ -17,6 +17,7 @@ import textwrap
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import goals  # noqa: E402
 from faults import FAULTS, OUTSIDE  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -121,7 +122,7 @@ def markdown(found):
         out.append(f"| {fault.name} | {fault.promise} | {shown} | {counted} |")
     out += ["", "Outside the promise, said openly:", ""]
     out += [textwrap.fill(f"- {line}", 118, subsequent_indent="  ", break_long_words=False) for line in OUTSIDE]
-    out += ["", *points(found), *sometimes(found), *simulated(found), *sources(found)]
+    out += ["", *goals.markdown(found), *points(found), *sometimes(found), *simulated(found), *sources(found)]
     return "\n".join(out).strip("\n")
 
 
@@ -239,6 +240,8 @@ def main():
     report = found.get("simulation")
     if report:
         print("\n".join(line for line in simulated(found) if line))
+    for measure, goal, value, enough in goals.reached(found):
+        print(f"  {measure:<64}{value} (goal of 90 minutes: {goal}{'' if enough else ', not reached'})")
     if options.write:
         before, after = page.index(BEGIN) + len(BEGIN), page.index(END)
         with open(PAGE, "w", encoding="utf-8") as file:
