@@ -105,7 +105,7 @@ asio::awaitable<std::expected<void, Refusal>> record(Keeper& keeper, Actor actor
   if (const auto recorded = co_await keeper.ask(actor, done); !recorded)
     co_return std::unexpected(recorded.error());
   for (const ReconcileFinding& finding : findings) {
-    if (!is_gone(keeper.state(), finding)) continue;
+    if (!finding.loads_again) continue;
     const Command lost =
         LoseLoad{.slot = finding.slot, .load_id = finding.load_id, .evidence = finding.detail};
     (void)co_await keeper.ask(actor, lost);
@@ -142,10 +142,11 @@ asio::awaitable<ReconcileAnswer> each_sink(BookView book, Executor& executor, Ke
     const std::size_t before = report.findings.size();
     const std::uint32_t checked = report.checked;
     compare(book.state, name, *found, report);
+    const auto here = std::span(report.findings).subspan(before);
+    for (ReconcileFinding& finding : here) finding.loads_again = is_gone(book.state, finding);
     ++report.sinks;
     if (recorder == nullptr) continue;
-    const auto recorded = co_await record(*recorder, actor, name, report.checked - checked,
-                                          std::span(report.findings).subspan(before));
+    const auto recorded = co_await record(*recorder, actor, name, report.checked - checked, here);
     if (!recorded) co_return std::unexpected(recorded.error());
   }
   co_return report;

@@ -26,6 +26,7 @@ struct ReconcileFinding {
   Generation generation = 0;
   Digest load_id{};
   std::string detail;
+  bool loads_again = false;  // recorded as lost, so the next run loads it again; else a person's
 };
 
 struct ReconcileReport {

@@ -331,7 +331,8 @@ Json json_of(const ReconcileReport& report) {
                                {"partition", finding.partition},
                                {"generation", finding.generation},
                                {"load_id", hex(finding.load_id)},
-                               {"detail", finding.detail}});
+                               {"detail", finding.detail},
+                               {"loads_again", finding.loads_again}});
   }
   return out;
 }

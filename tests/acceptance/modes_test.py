@@ -3,6 +3,7 @@
 into lines of JSON; each result counted again by other means."""
 
 import collections
+import glob
 import hashlib
 import json
 import os
@@ -149,6 +150,15 @@ sink:
         self.assertTrue(project.json("replay", "last")["identical"])
         self.assertEqual(project.json("reconcile", FILE, "--deep")["findings"], [])
         project.do("verify")
+
+        # What is damaged holds rows of both loads, and no run promises to load it again.
+        [name] = glob.glob(project.at("lake", "*", "*.jsonl"))
+        os.truncate(name, 10)
+        [found] = project.json("reconcile", FILE, "--deep", exits=9)["findings"]
+        self.assertEqual((found["kind"], found["loads_again"]), ("damaged", False))
+        said = project.do("reconcile", FILE, "--deep", exits=9).err
+        self.assertIn("no run loads what is damaged", said)
+        self.assertNotIn("loads again", said)
 
     def test_a_load_of_many_files_lists_them_beside_its_commit(self):
         project = small.make(self.project(), sink='parquet: {path: "lake/orders"}', days=small.DAYS[:1])

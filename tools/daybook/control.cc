@@ -101,10 +101,11 @@ Outcome reconcile(Invocation& in) {
       "{} loads checked in {} sink{}: {}\n", (*answer)["checked"].get<std::uint64_t>(),
       (*answer)["sinks"].get<std::uint64_t>(), (*answer)["sinks"] == 1 ? "" : "s",
       findings.empty() ? "all as the book says" : fmt::format("{} findings", findings.size()));
-  bool lost = false, added = false;
+  bool again = false, damaged = false, added = false;
   for (const Json& finding : findings) {
     const std::string kind = finding["kind"].get<std::string>();
-    lost = lost || kind == "lost" || kind == "damaged";
+    again = again || finding["loads_again"].get<bool>();
+    damaged = damaged || (kind == "damaged" && !finding["loads_again"].get<bool>());
     added = added || kind == "added";
     document.text += fmt::format("  {}  {} {}  generation {}: {}\n",
                                  in.output.style(Style::bad, fmt::format("{:<8}", kind)),
@@ -115,8 +116,12 @@ Outcome reconcile(Invocation& in) {
   }
   if (const auto printed = in.output.print(document); !printed)
     return std::unexpected(printed.error());
-  if (lost && record && !in.output.machine())
+  if (again && record && !in.output.machine())
     in.output.say("next  daybook run PIPELINE loads again what was lost");
+  if (damaged && !in.output.machine())
+    in.output.say(
+        "next  no run loads what is damaged there: repair the target, or take the load "
+        "back (daybook compensate plan)");
   if (added && !in.output.machine())
     in.output.say("next  remove by hand what was added, or let it be: no run touches it");
   return findings.empty() ? Exit::good : Exit::integrity;
