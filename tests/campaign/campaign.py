@@ -27,6 +27,7 @@ class Campaign:
     name = ""
     faults = ()
     sinks = ("csv", "postgres")
+    modes = ("replace",)
     attempts = 5   # of a partition in a run, before it is set aside
 
     def __init__(self, options):
@@ -34,7 +35,7 @@ class Campaign:
         self.random = random.Random(options.seed)
         self.project = self.make_project()
         self.sink = SINKS[options.sink](self.project)
-        self.feed = Feed(self.project, self.random, options.rows)
+        self.feed = Feed(self.project, self.random, options.rows, options.mode)
         self.feed.pipeline(self.connect(), self.attempts)
         self.points = [] if self.sink is None else crash_points({"run", self.sink.prefix})
         self.by_point = collections.Counter()
@@ -149,7 +150,8 @@ class Campaign:
 
     def report(self, failure):
         return {
-            "campaign": self.name, "sink": self.options.sink, "seed": self.options.seed, "rows": self.options.rows,
+            "campaign": self.name, "sink": self.options.sink, "mode": self.options.mode,
+            "seed": self.options.seed, "rows": self.options.rows,
             "seconds": round(time.monotonic() - self.started, 1), "cycles": getattr(self, "done", 0),
             "runs": self.runs, "entries": self.size, "rows_compared": self.rows_checked,
             "faults": {fault: {"runs": runs, "lost": self.lost, "doubled": self.doubled, "silent": self.silent}
@@ -177,6 +179,7 @@ def main(kind, cycles=5, rows=2500):
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sink", choices=kind.sinks, default=kind.sinks[0])
+    parser.add_argument("--mode", choices=kind.modes, default=kind.modes[0], help="of the sink")
     parser.add_argument("--cycles", type=int, default=0, help="end after so many")
     parser.add_argument("--faults", type=int, default=0, help="end after so many: kills, pauses …")
     parser.add_argument("--seconds", type=float, default=0, help="end after so long")
@@ -189,7 +192,7 @@ def main(kind, cycles=5, rows=2500):
         options.cycles = cycles
     if options.seed is None:
         options.seed = int(time.time())
-    print(f"{kind.name}, {options.sink}: seed {options.seed}", flush=True)
+    print(f"{kind.name}, {options.sink}, {options.mode}: seed {options.seed}", flush=True)
 
     campaign = kind(options)
     failure = None
@@ -210,4 +213,4 @@ def main(kind, cycles=5, rows=2500):
         campaign.close()
     if failure:
         sys.exit(f"failed; again with: {os.path.basename(sys.argv[0])} --sink {options.sink} "
-                 f"--seed {options.seed} --rows {options.rows}")
+                 f"--mode {options.mode} --seed {options.seed} --rows {options.rows}")

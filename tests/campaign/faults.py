@@ -10,7 +10,7 @@ Fault = collections.namedtuple("Fault", "group name promise tests counts")
 
 
 def kills(what):
-    return [("kills-csv", what), ("kills-postgres", what)]
+    return [(name + mode, what) for name in ("kills-csv", "kills-postgres") for mode in ("", "-merge")]
 
 
 def pauses(what):

@@ -39,12 +39,13 @@ steps:
 output: contracts/rows.odcs.yaml
 sink:
   {sink}
-  mode: replace
+  mode: {mode}
   compensate: restore_previous
 retry: {{attempts: {attempts}, backoff: {{initial: 100ms, factor: 2, max: 1s}}, timeout: 60s}}
 concurrency: {{partitions: 2}}
 """
 
+MODES = {"replace": "replace", "merge": "merge\n  key: [part, id]"}
 CSV_SINK = 'csv: {path: "lake/rows"}'
 
 
@@ -54,26 +55,29 @@ def postgres_sink(connection):
 
 class Feed:
     """Files of a project, one a partition. Every value carries the round that wrote it, so a stale row
-    shows; ids repeat, values break a rule or are filtered, so that conservation has work to do."""
+    shows; ids repeat, values break a rule or are filtered, so that conservation has work to do. What is merged has
+    other ids each time, some of them known: what a load does not bring must stay."""
 
-    def __init__(self, project, random, rows):
-        self.project, self.random, self.rows = project, random, rows
+    def __init__(self, project, random, rows, mode="replace"):
+        self.project, self.random, self.rows, self.mode = project, random, rows, mode
         self.round = 0
         self.newest = {}  # partition -> rows as they are in the file
-        # What each content a file ever had gives in the sink: a compensation goes back to one.
+        self.merged = {part: {} for part in PARTITIONS}  # partition -> id -> row in the sink
         self.project.write("contracts/rows_raw.odcs.yaml",
                            CONTRACT.format(name="rows_raw", more="      - {name: note, logicalType: string}\n"))
         self.project.write("contracts/rows.odcs.yaml",
                            CONTRACT.format(name="rows", more="      - {name: twice, logicalType: integer}\n"))
 
     def pipeline(self, sink, attempts=5):
-        self.project.write("campaign.pipeline.yaml", PIPELINE.format(sink=sink, attempts=attempts))
+        self.project.write("campaign.pipeline.yaml", PIPELINE.format(sink=sink, attempts=attempts,
+                                                                           mode=MODES[self.mode]))
 
     def write(self, partitions):
         """A new version of these partitions' files, in place of what was there at once."""
         self.round += 1
         for part in partitions:
-            rows = [self._row(part, number) for number in range(self.rows)]
+            first = self.random.randrange(2 * self.rows) if self.mode == "merge" else 0
+            rows = [self._row(part, first + number) for number in range(self.rows)]
             self.newest[part] = rows
             path = self.project.at("feed", part, "rows.csv")
             os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -91,7 +95,15 @@ class Feed:
 
     def expected(self, part):
         """Rows the sink must hold of this partition, sorted: (id, round, part, value, twice)."""
-        return expected_of(self.newest[part])
+        rows = expected_of(self.newest[part])
+        if self.mode == "replace":
+            return rows
+        self.merged[part].update((row[0], row) for row in rows)  # again and again the same
+        return sorted(self.merged[part].values())
+
+    def taken_back(self, part, rows):
+        """The sink holds these again."""
+        self.merged[part] = {row[0]: row for row in rows}
 
 
 def expected_of(rows):

@@ -21,8 +21,10 @@ OUT = os.path.join(ROOT, "build/soak")
 
 # name, script and arguments, share of one of two lanes
 PLAN = [
-    ("kills-csv", ["kill_runs.py", "--sink", "csv"], 0.36),
-    ("kills-postgres", ["kill_runs.py", "--sink", "postgres"], 0.30),
+    ("kills-csv", ["kill_runs.py", "--sink", "csv"], 0.29),
+    ("kills-postgres", ["kill_runs.py", "--sink", "postgres"], 0.24),
+    ("kills-csv-merge", ["kill_runs.py", "--sink", "csv", "--mode", "merge"], 0.07),
+    ("kills-postgres-merge", ["kill_runs.py", "--sink", "postgres", "--mode", "merge"], 0.08),
     ("pauses-csv", ["pause_runs.py", "--sink", "csv"], 0.14),
     ("pauses-postgres", ["pause_runs.py", "--sink", "postgres"], 0.16),
     ("postgres", ["postgres_runs.py"], 0.28),
