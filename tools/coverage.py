@@ -83,6 +83,20 @@ def assertion_lines(path):
     return out
 
 
+def error_lines(path):
+    """Lines that pass an error on and do nothing else: whoever failed is a system call, the database or the server."""
+    with open(path, encoding="utf-8") as file:
+        text = file.read().split("\n")
+    out = set()
+    for number, line in enumerate(text, 1):
+        whole = line if line.rstrip().endswith((";", "}")) else line + " ".join(text[number:number + 3])
+        if re.search(r"\bif \((?:.*; )?!\*?\w+(?:->\w+)?\) \{? *(?:co_)?return\b", whole):
+            out.add(number)
+        elif re.search(r"\bif \(.*\) \{? *return \(?(?:errno_failure|failed|failure|fail)\(", whole):
+            out.add(number)
+    return out
+
+
 def ranges(numbers):
     """3 4 5 9 -> 3–5, 9"""
     out = []
@@ -95,14 +109,15 @@ def ranges(numbers):
 
 
 def measure(build):
-    """(file, branches, taken, lines with a branch that was never taken) of each watched file."""
+    """(file, branches, taken, lines with a branch that was never taken, such lines that only pass an error on) of each
+    watched file."""
     found, _ = branches(build)
     rows = []
     for name in sorted(found):
         path = os.path.join(ROOT, name)
         if not os.path.exists(path):
             continue
-        skipped = assertion_lines(path)
+        skipped, errors = assertion_lines(path), error_lines(path)
         total = taken = 0
         open_lines = set()
         for number, functions in found[name].items():
@@ -119,7 +134,7 @@ def measure(build):
             if any(count == 0 for count in merged):
                 open_lines.add(number)
         if total:
-            rows.append((name, total, taken, open_lines))
+            rows.append((name, total, taken, open_lines - errors, open_lines & errors))
     return rows
 
 
@@ -130,22 +145,26 @@ def page(rows):
            "and writes this page). Branches that only an exception takes, assertions and crash points are left out. The "
            "acceptance",
            "tests and campaigns, which drive the release binary, are not counted: they take some of what is open here.", "",
-           "| part | branches | taken | |", "|---|---|---|---|"]
+           "| part | branches | taken | | lines with an open branch | of these, an error passed on |",
+           "|---|---|---|---|---|---|"]
     parts = collections.OrderedDict()
-    for name, total, taken, _ in rows:
-        part = parts.setdefault(os.path.dirname(name), [0, 0])
-        part[0] += total
-        part[1] += taken
-    out += [f"| `{part}/` | {total:,} | {taken:,} | {taken / total:.1%} |" for part, (total, taken) in parts.items()]
+    for name, total, taken, others, errors in rows:
+        part = parts.setdefault(os.path.dirname(name), [0, 0, 0, 0])
+        for index, value in enumerate((total, taken, len(others) + len(errors), len(errors))):
+            part[index] += value
+    out += [f"| `{part}/` | {total:,} | {taken:,} | {taken / total:.1%} | {lines} | {errors} |"
+            for part, (total, taken, lines, errors) in parts.items()]
     reasons = {}
     if os.path.exists(REASONS):
         with open(REASONS, encoding="utf-8") as file:
             reasons = json.load(file)
-    out += ["", "| file | branches | taken | lines with a branch that no test takes | |", "|---|---|---|---|---|"]
-    for name, total, taken, open_lines in rows:
-        if open_lines:
-            out.append(f"| `{name}` | {total} | {taken / total:.1%} | {ranges(open_lines)} | {reasons.get(name, '')} |")
-    whole = [name for name, _, _, open_lines in rows if not open_lines]
+    out += ["", "| file | branches | taken | lines with a branch that no test takes | that only pass an error on | |",
+            "|---|---|---|---|---|---|"]
+    for name, total, taken, others, errors in rows:
+        if others or errors:
+            out.append(f"| `{name}` | {total} | {taken / total:.1%} | {ranges(others)} | {ranges(errors)} | "
+                       f"{reasons.get(name, '')} |")
+    whole = [name for name, _, _, others, errors in rows if not others and not errors]
     out += ["", f"Every branch is taken in {len(whole)} files: " + ", ".join(f"`{name}`" for name in whole) + "."]
     return "\n".join(out) + "\n"
 
@@ -156,8 +175,8 @@ def main():
     parser.add_argument("--write", action="store_true", help="write docs/coverage.md")
     options = parser.parse_args()
     rows = measure(os.path.abspath(options.build))
-    for name, total, taken, open_lines in rows:
-        print(f"{name:<44}{taken:>6} of {total:<6}{taken / total:>7.1%}  {ranges(open_lines)[:60]}")
+    for name, total, taken, others, errors in rows:
+        print(f"{name:<44}{taken:>6} of {total:<6}{taken / total:>7.1%}  {ranges(others)[:60]}; {len(errors)} pass an error on")
     if options.write:
         with open(PAGE, "w", encoding="utf-8") as file:
             file.write(page(rows))
