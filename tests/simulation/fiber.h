@@ -16,6 +16,8 @@ namespace daybook::sim {
 // world any more.
 struct Ended {};
 
+class Sides;  // what sanitizers are told
+
 class Fiber {
  public:
   explicit Fiber(std::move_only_function<void()> work);
@@ -39,6 +41,7 @@ class Fiber {
   void enter();
 
   std::move_only_function<void()> work_;
+  std::unique_ptr<Sides> sides_;
   std::unique_ptr<std::byte[]> stack_;
   ucontext_t here_{}, scheduler_{};
   bool done_ = false, started_ = false, ending_ = false;
