@@ -56,6 +56,7 @@ LIBRARIES = [
     (r"zstd", "zstd", ["ledger/*", "!ledger/codec/*", "runner/dataplane/*"]),
     (r"CLI/", "CLI11", ["tools/*"]),
     (r"g(test|mock)/", "GoogleTest", []),
+    (r"sanitizer/", "a sanitizer", []),
     (r"fmt/", "fmt", ["*"]),
 ]
 
