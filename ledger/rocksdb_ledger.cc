@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 
+#include "ledger/rocksdb_framing.h"
 #include "ledger/rocksdb_group.h"
 #include "ledger/rocksdb_log.h"
 
@@ -377,6 +378,8 @@ Result<std::unique_ptr<RocksdbLedger>> RocksdbLedger::open_reader(
   std::unique_ptr<rocksdb::Env> env = env_of(options);
   rocksdb::Options rocks = database_options(options, env.get());
   rocks.max_open_files = -1;  // a secondary reads files its keeper may delete
+  if (const auto framed = check_framing(*rocks.env, places.database); !framed)
+    return std::unexpected(without_keeper(places, framed.error()));
   rocksdb::DB* raw = nullptr;
   // The second path is where a secondary logs. Ours has a logger of its own and never makes it.
   const std::string logs = places.database + "/reader";

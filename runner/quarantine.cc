@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fstream>
 #include <map>
+#include <set>
 
 #include "ledger/payload_store.h"
 #include "replay/queries.h"
@@ -299,6 +300,7 @@ Result<std::vector<OverlayRecord>> collect(const BookView& book, SlotId id, bool
   if (slot == nullptr) return out;
   using Identity = std::pair<Digest, std::uint64_t>;  // source digest, row
   std::map<Identity, OverlayRecord> latest;           // a later decision on the same record wins
+  std::set<Identity> arrived;                         // under the name of whatever attempt
   for (const BatchId batch_id : slot->batches) {
     const BatchState& batch = *book.state.find(batch_id);
     const bool any = std::ranges::any_of(batch.touched, [](const auto& entry) {
@@ -314,11 +316,13 @@ Result<std::vector<OverlayRecord>> collect(const BookView& book, SlotId id, bool
       --left;
       const bool released = passing.status == RecordStatus::released;
       const bool delivered = passing.status == RecordStatus::delivered;
+      const Identity identity{passing.source, passing.row};
+      if (delivered) arrived.insert(identity);
       if (released || (delivered && !undelivered_only)) {
         auto record = reader->whole(passing);
         if (!record) return std::unexpected(record.error());
         latest.insert_or_assign(
-            Identity{record->source_digest, record->record.row},
+            identity,
             OverlayRecord{.source = record->source_digest,
                           .row = record->record.row,
                           .bytes = record->amendment ? *record->amendment : record->record.bytes,
@@ -328,7 +332,8 @@ Result<std::vector<OverlayRecord>> collect(const BookView& book, SlotId id, bool
     });
     if (!read) return std::unexpected(read.error());
   }
-  for (auto& [identity, record] : latest) out.push_back(std::move(record));
+  for (auto& [identity, record] : latest)
+    if (!undelivered_only || !arrived.contains(identity)) out.push_back(std::move(record));
   return out;
 }
 

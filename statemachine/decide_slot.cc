@@ -69,7 +69,7 @@ struct Plan {
   enum class Act : std::uint8_t { plan, skip, hold } act = Act::plan;
   PlanReason reason = PlanReason::new_partition;
   SkipReason skip = SkipReason::unchanged;
-  std::string_view hold = "the input changed after it was loaded";
+  std::string_view hold = {};  // why, to a person
 };
 
 // Whether these inputs, though late, have passed the question: a person let them in, or work on
@@ -98,7 +98,7 @@ bool let_in(const Slot& slot, const Digest& inputs) {
 //     lost, and others stand      it appends, not forced       hold
 //     a current generation        of the same, not forced      skip: unchanged
 //   * any                         the same was taken back      skip: compensated
-//     a current generation        it appends, same inputs,
+//     a generation that stands    it appends, same inputs,
 //                                 not forced                   skip: appended
 //     lost                                                     plan: lost
 //   * a current generation        new inputs, policy reject    skip: late
@@ -141,14 +141,23 @@ Plan plan(const State& state, const Slot& slot, const RunState& run, const PlanP
     return {.act = Act::skip};
   if (ask && same_work(slot, run, c.inputs, Standing::compensated) != nullptr)
     return {.act = Act::skip, .skip = SkipReason::compensated};
-  if (c.appends && !c.force && current != nullptr && !inputs)
+  const auto holds_them = [&](const GenerationState& g) {
+    return (g.standing == Standing::committed || g.standing == Standing::verified) &&
+           g.inputs == c.inputs;
+  };
+  if (c.appends && !c.force && std::ranges::any_of(slot.generations, holds_them))
     return {.act = Act::skip, .skip = SkipReason::appended};
   if (slot.phase == SlotPhase::lost) return {.reason = lost};
   if (current != nullptr) {
     if (inputs && ask && c.late == LatePolicy::reject)
       return {.act = Act::skip, .skip = SkipReason::late_rejected};
     if (inputs && ask && c.late == LatePolicy::hold && !let_in(slot, c.inputs))
-      return {.act = Act::hold, .reason = input_changed};
+      return {.act = Act::hold,
+              .reason = input_changed,
+              .hold = c.appends
+                          ? "what it gives changed after it was loaded, and to load it appends "
+                            "all of it again"
+                          : "the input changed after it was loaded"};
     if (inputs) return {.reason = input_changed};
     if (definition) return {.reason = definition_changed};
     if (engine) return {.reason = engine_changed};

@@ -14,7 +14,9 @@ import json
 import os
 import random
 import shutil
+import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -95,7 +97,11 @@ class Copy:
             with open(path, "wb") as file:
                 file.write(after)
         damaged = files_below(self.root)
-        wrong, came = self.judge(name, kind, before, after, damaged)
+        try:
+            wrong, came = self.judge(name, kind, before, after, damaged)
+        except subprocess.TimeoutExpired as error:
+            kept = shutil.copytree(self.root, tempfile.mkdtemp(prefix="daybook-damaged-"), dirs_exist_ok=True)
+            wrong, came = f"{name}: {kind}: {error.cmd[1]} does not end; the book is kept in {kept}", "hangs"
         self.fresh()
         return kind, came, wrong
 
@@ -196,7 +202,7 @@ class Damage:
 
     def report(self, failure):
         faults = {kind: {"runs": sum(counts.values()), "lost": 0, "doubled": 0,
-                         "silent": sum(counts[bad] for bad in ("silent", "changed", "wrong exit"))}
+                         "silent": sum(counts[bad] for bad in ("silent", "changed", "wrong exit", "hangs"))}
                   for kind, counts in self.counts.items()}
         return {"campaign": "damage", "seed": self.options.seed,
                 "seconds": round(time.monotonic() - self.started, 1), "entries": getattr(self, "size", 0),

@@ -53,6 +53,8 @@ void Feed::change(std::uint32_t parts) {
   }
 }
 
+void Feed::change(const std::string& key) { write(key, parts_.at(key)); }
+
 void Feed::come_and_go() {
   auto at = parts_.begin();
   std::advance(at, static_cast<std::ptrdiff_t>(world_.sources.below(parts_.size())));
@@ -197,7 +199,7 @@ std::expected<AttemptOutcome, StageFailure> execute_attempt(const AttemptWork& w
         world.sometimes("a source was slower than the attempt may take");
         span += static_cast<Timestamp>(world.faults.between(60, 4'000)) * sim::second;
         break;
-      default: feed().parts()[work.offered.key].rows.push_back("p,9,late"); break;
+      default: feed().change(work.offered.key); break;
     }
   }
   if (!read_on(world, progress, span))

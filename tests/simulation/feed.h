@@ -33,7 +33,8 @@ class Feed {
   explicit Feed(World& world);
 
   void change(std::uint32_t parts);  // some partitions get new content
-  void come_and_go();                // one partition is not offered any more, or is again
+  void change(const std::string& key);
+  void come_and_go();  // one partition is not offered any more, or is again
   const std::map<std::string, Part>& parts() const { return parts_; }
   std::map<std::string, Part>& parts() { return parts_; }
 

@@ -68,10 +68,9 @@ class Slot:
         self.pipeline, self.sink, self.partition = pipeline, sink, partition
         self.phase, self.run = "idle", None
         self.attempt, self.attempt_epoch, self.live = 0, None, False
-        self.failures = 0
-        self.not_before = 0
-        self.staged = None
-        self.intended, self.approval = None, None
+        self.failures = self.not_before = 0
+        self.let_in = False    # a person let held work on it go on
+        self.staged = self.intended = self.approval = None
         self.loads = {}        # load id -> dict(generation, content, rows, mode, standing)
         self.visible = []      # generations that stand, by load id
 
@@ -264,6 +263,7 @@ class Judge:
         slot.phase, slot.live = "held", False
 
     def on_hold_decided(self, e, slot):
+        slot.let_in = slot.let_in or e.get("decision", "discard") != "discard"
         slot.phase = "cancelled" if e.get("decision", "discard") == "discard" else "planned"
 
     def on_slot_quarantined(self, e, slot):
@@ -521,6 +521,9 @@ def judge_sinks(path, judge, meta):
             continue
         if sorted(rows) != sorted(there["visible"]):
             raise Broken(f"I22: {slot.partition} shows {len(there['visible'])} rows, {len(rows)} stand")
+        # No two contents of a source have a row in common; but a person may let all of a partition in again.
+        if meta["append"] and not slot.let_in and len(set(there["visible"])) < len(there["visible"]):
+            raise Broken(f"I22: {slot.partition} shows a row twice")
         if meta["target"] != "server":
             continue
         markers = {one["load_id"]: one for one in there["loads"]}

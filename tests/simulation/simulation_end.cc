@@ -201,6 +201,10 @@ void Simulation::check_end(Process& process) {
   std::set<Digest> known;
   for (const Slot& slot : state.slots)
     for (const GenerationState& g : slot.generations) known.insert(g.load_id);
+  std::set<SlotId> let_in;
+  for (const Entry& entry : decoded())
+    if (const auto* decided = std::get_if<HoldDecided>(&entry.event))
+      if (decided->decision == HoldDecision::load_anyway) let_in.insert(decided->slot);
   std::set<std::string> foreign;
   const auto in_sink = loads_in_sink();
   for (const auto& [partition, loads] : in_sink)
@@ -253,6 +257,11 @@ void Simulation::check_end(Process& process) {
                 fmt::format("I22: partition {}: generation {} was added to a load the "
                             "book does not know",
                             key, g.number)};
+    // No two contents of a source have a row in common, so that what comes in twice shows; save
+    // where a person let all of a partition in again.
+    if (world.options.append && !contested && !let_in.contains(*id))
+      if (const auto twice = std::ranges::adjacent_find(found); twice != found.end())
+        throw Broken{fmt::format("I22: partition {}: {} is there twice", key, *twice)};
     if (expected != found && !contested) {
       (found.size() > expected.size() ? world.figures.doubled : world.figures.lost) += 1;
       throw Broken{

@@ -174,7 +174,7 @@ void Simulation::people(Process& process) {
       if (batch.superseded || batch.records == 0 || !world.operators.one_in(3)) continue;
       const auto record = static_cast<std::uint32_t>(world.operators.below(batch.records));
       if (world.operators.one_in(2)) {
-        const std::string text = fmt::format("p,{},good-amended", record);
+        const std::string text = fmt::format("p,{},good-amended-{}", record, i);
         const auto kept = keeper.payloads_put(text);
         if (!kept) continue;
         (void)keeper.ask_now(

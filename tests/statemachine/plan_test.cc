@@ -301,6 +301,30 @@ TEST(Plan, HoldsAPartitionOfWhichWhatAReleaseAppendedIsLost) {
       .so(SlotPhase::held);
 }
 
+// A record that was released and then erased made of the inputs what they were before.
+TEST(Plan, AppendsNothingAgainThatStandsUnderALaterLoad) {
+  const History twice =
+      again(appended_once, RunKind::release) + planned_as(PlanReason::released, run1) +
+      attempted(2, run1) + staged_as(content_b, 2, run1, slot0, inputs_b) +
+      intends(load_b, 2, content_b, 2, run1, slot0, LoadMode::append) + commits(load_b, run1) +
+      verifies(load_b, run1) + finished(run1) + started(RunId{2});
+  given(twice)
+      .when(appending(planning(inputs_a, LatePolicy::hold, RunId{2})))
+      .then({skipped_as(SkipReason::appended, 2, RunId{2})});
+  given(twice)
+      .when(appending(forced(planning(inputs_a, LatePolicy::hold, RunId{2}))))
+      .then({planned_as(PlanReason::input_changed, RunId{2}, slot0, inputs_a)});
+}
+
+TEST(Plan, SaysThatToLetALateAppendInAddsAllOfItAgain) {
+  given(again(appended_once))
+      .when(appending(planning(inputs_b, LatePolicy::hold)))
+      .then({plan_of(PlanReason::input_changed, inputs_b),
+             held_for("what it gives changed after it was loaded, and to load it appends all of it "
+                      "again",
+                      run1)});
+}
+
 TEST(Plan, SkipsExactlyWhatWasTakenBack) {
   // Nothing is left.
   given(again(taken_back(verified, 1, 0)))

@@ -128,6 +128,14 @@ TEST(Record, OfASupersededBatchIsStale) {
   given(superseded).when(discarding({0})).then(stale);
 }
 
+// Each attempt sets the same records aside: released out of two, one was appended twice.
+TEST(Record, OfAnAttemptThatBroughtNothingInIsStale) {
+  const History failed = with_batch + intends() + aborts();
+  given(failed).when(amending(0)).then(stale);
+  given(failed).when(releasing({0})).then(stale);
+  given(failed).when(discarding({0})).then(stale);
+}
+
 TEST(Record, OfTheLoadThatStandsMayBeDecided) {
   given(with_batch + intends() + commits())
       .when(releasing({0}))
