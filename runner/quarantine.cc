@@ -294,6 +294,43 @@ std::vector<BatchId> open_batches(const State& state, const std::string& pipelin
 
 namespace {
 
+// Whether a release into the slot may begin by itself: something stands to which it is appended,
+// and nobody has to be asked first nor has decided about the partition since.
+bool may_deliver(const State& state, const Slot& slot) {
+  if (slot.phase == SlotPhase::verified) return true;
+  // Another run's work on it is not a release's to take up.
+  const RunState* run = state.find(slot.run);
+  if (slot.current == 0 || run == nullptr || run->kind != RunKind::release) return false;
+  switch (slot.phase) {
+    case SlotPhase::failed:
+    case SlotPhase::retry_waiting:
+    case SlotPhase::staged: return true;
+    case SlotPhase::awaiting_approval:
+      return slot.approval && state.find(*slot.approval)->satisfied();
+    default: return false;
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> undelivered_partitions(const State& state, const std::string& pipeline,
+                                                const std::string& sink) {
+  std::vector<std::string> out;
+  for (const BatchId id : open_batches(state, pipeline)) {
+    const BatchState& batch = *state.find(id);
+    const Slot& slot = *state.find(batch.slot);
+    const bool owed = std::ranges::any_of(batch.touched, [](const auto& entry) {
+      return entry.second.status == RecordState::Status::released;
+    });
+    if (owed && slot.sink == sink && may_deliver(state, slot) &&
+        std::ranges::find(out, slot.partition) == out.end())
+      out.push_back(slot.partition);
+  }
+  return out;
+}
+
+namespace {
+
 Result<std::vector<OverlayRecord>> collect(const BookView& book, SlotId id, bool undelivered_only) {
   std::vector<OverlayRecord> out;
   const Slot* slot = book.state.find(id);

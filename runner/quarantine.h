@@ -98,6 +98,11 @@ class ReplacementCheck {
 // All batches of the book (or one pipeline) that are not superseded.
 std::vector<BatchId> open_batches(const State& state, const std::string& pipeline);
 
+// Partitions into which records were released and not delivered, by a release without a run or one
+// whose process ended before it.
+std::vector<std::string> undelivered_partitions(const State& state, const std::string& pipeline,
+                                                const std::string& sink);
+
 // What released records mean for the slot's next attempt, sorted by (source, row).
 Result<std::vector<OverlayRecord>> overlay_of(const BookView& book, SlotId slot);
 

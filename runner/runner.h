@@ -53,6 +53,7 @@ struct RunProblem {
 struct ResumedRun {
   RunId run = no_run;
   std::vector<SlotId> slots = {};  // those that went on, in the order of the run
+  bool release = false;            // begun now, for records that were released and not delivered
 };
 
 // Whether a run is left open because a sink did not say what became of a load, or of its data.

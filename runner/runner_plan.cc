@@ -239,6 +239,32 @@ asio::awaitable<std::expected<RunReport, RunProblem>> Runner::run(RunRequest req
 
   auto all = co_await offered(pipeline);
   if (!all) co_return std::unexpected(all.error());
+  // What was released and never delivered goes into an appending target as a run of its own: to the
+  // run that is asked for it would be a changed partition, and be appended as a whole.
+  if (request.kind == RunKind::normal && pipeline->sink.mode == LoadMode::append &&
+      !request.force) {
+    RunRequest release;
+    release.pipeline = pipeline;
+    release.kind = RunKind::release;
+    release.actor = request.actor;
+    release.reason = "released before, and not delivered";
+    for (std::string& key : undelivered_partitions(keeper_.state(), pipeline->name, sink_name))
+      if (std::ranges::find(*all, key, &Offered::key) != all->end() &&
+          (request.partitions.empty() ||
+           std::ranges::find(request.partitions, key) != request.partitions.end()))
+        release.partitions.push_back(std::move(key));
+    if (!release.partitions.empty()) {
+      auto delivered = co_await run(std::move(release));
+      if (!delivered) co_return std::unexpected(delivered.error());
+      if (delivered->open()) {
+        delivered->resumed = std::move(resumed);
+        co_return std::move(*delivered);
+      }
+      resumed.push_back({.run = delivered->run,
+                         .slots = keeper_.state().find(delivered->run)->slots,
+                         .release = true});
+    }
+  }
   std::vector<Offered> chosen;
   for (Offered& one : *all) {
     if (!request.partitions.empty() &&

@@ -73,9 +73,12 @@ struct Plan {
 };
 
 // Whether these inputs, though late, have passed the question: a person let them in, or work on
-// them had begun.
-bool let_in(const Slot& slot, const Digest& inputs) {
-  if (slot.inputs != inputs) return false;
+// them had begun. What a release had begun on was not all of the partition: an append of all of it
+// has passed no question by that.
+bool let_in(const State& state, const Slot& slot, const PlanPartition& c) {
+  if (slot.inputs != c.inputs) return false;
+  const RunState* before = state.find(slot.run);
+  if (c.appends && before != nullptr && before->kind == RunKind::release) return false;
   switch (slot.phase) {
     case SlotPhase::idle:  // released
     case SlotPhase::planned:
@@ -151,7 +154,7 @@ Plan plan(const State& state, const Slot& slot, const RunState& run, const PlanP
   if (current != nullptr) {
     if (inputs && ask && c.late == LatePolicy::reject)
       return {.act = Act::skip, .skip = SkipReason::late_rejected};
-    if (inputs && ask && c.late == LatePolicy::hold && !let_in(slot, c.inputs))
+    if (inputs && ask && c.late == LatePolicy::hold && !let_in(state, slot, c))
       return {.act = Act::hold,
               .reason = input_changed,
               .hold = c.appends

@@ -237,6 +237,34 @@ TEST_F(Run, ReleasesAnAmendedRecordAsItsOwnRunExactlyOnce) {
   EXPECT_EQ(keeper_->state().find(again.run)->skipped, 2U);
 }
 
+// A release whose process was killed before its run: the next one held the partition as changed,
+// and to let it in appended all of it again.
+TEST_F(Run, DeliversWhatWasReleasedBeforeItAppendsAnythingElse) {
+  write("items.pipeline.yaml", appending_file);
+  run();
+  const auto batches = open_batches(keeper_->state(), "items");
+  ASSERT_EQ(batches.size(), 1U);
+  const auto kept = keeper_->payloads_put("3,bolt,0.50");
+  ASSERT_TRUE(kept) << kept.error().detail;
+  ASSERT_TRUE(keeper_->ask_now(local_actor(), AmendRecord{.batch = batches[0],
+                                                          .record = 0,
+                                                          .replacement = *kept,
+                                                          .digest = sha256(bytes_of("3,bolt,0.50")),
+                                                          .reason = "decimal point"}));
+  ASSERT_TRUE(keeper_->ask_now(
+      local_actor(), ReleaseRecords{.batch = batches[0], .records = {0}, .reason = "fixed"}));
+  const RunReport report = run();
+  ASSERT_EQ(report.resumed.size(), 1U);
+  EXPECT_TRUE(report.resumed[0].release);
+  EXPECT_EQ(keeper_->state().find(report.resumed[0].run)->outcome, RunOutcome::succeeded);
+  EXPECT_EQ(keeper_->state().find(report.run)->skipped, 2U);
+  EXPECT_EQ(slot("2026-01-01").phase, SlotPhase::verified);
+  const std::string all = lake("2026-01-01");
+  EXPECT_NE(all.find("bolt"), std::string::npos) << all;
+  EXPECT_EQ(all.find("anvil"), all.rfind("anvil")) << all;
+  EXPECT_TRUE(run().resumed.empty());
+}
+
 TEST_F(Run, TakesALoadBackAndDoesNotLoadItAgainByItself) {
   run();
   const std::string first = lake("2026-01-02");

@@ -246,6 +246,14 @@ void Simulation::check_end(Process& process) {
                                    key, g.number)};
         foreign.insert(key);
       }
+    // Nor is it stopped by fences that went with the standby's last commits: what was lost with
+    // them it may have brought in again.
+    if (loads != in_sink.end() && server.went_back && late_writers_)
+      for (const GenerationState& g : slot.generations)
+        if (g.standing == Standing::lost &&
+            std::ranges::find(loads->second, g.load_id, &LoadInSink::load_id) !=
+                loads->second.end())
+          foreign.insert(key);
     const bool contested = foreign.contains(key) || stands_again_.contains(key);
     // Whatever a late writer brought in first: nothing is added to it.
     if (world.options.append && foreign.contains(key))

@@ -316,6 +316,15 @@ TEST(Plan, AppendsNothingAgainThatStandsUnderALaterLoad) {
       .then({planned_as(PlanReason::input_changed, RunId{2}, slot0, inputs_a)});
 }
 
+// A release that failed had begun on the same inputs: the next run appended all of them again.
+TEST(Plan, HoldsALateAppendOnWhichOnlyAReleaseHadBegun) {
+  const History failed = again(appended_once, RunKind::release) +
+                         planned_as(PlanReason::released, run1, slot0, inputs_b) +
+                         attempted(2, run1) + failed_with(ErrorClass::data, 2, run1) +
+                         finished(run1, RunOutcome::failed) + started(RunId{2});
+  given(failed).when(appending(planning(inputs_b, LatePolicy::hold, RunId{2}))).so(SlotPhase::held);
+}
+
 TEST(Plan, SaysThatToLetALateAppendInAddsAllOfItAgain) {
   given(again(appended_once))
       .when(appending(planning(inputs_b, LatePolicy::hold)))

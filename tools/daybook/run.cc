@@ -190,8 +190,10 @@ Outcome report_run(Output& output, Host& host, const RunReport& report, std::int
     for (const SlotId slot : resumed.slots)
       item["slots"].push_back(run_slot_item(state, resumed.run, slot));
     document.json["resumed"].push_back(std::move(item));
-    document.text += fmt::format("resumed run {}, which had been left open: {}\n", resumed.run,
-                                 word(state.find(resumed.run)->outcome));
+    document.text += fmt::format(
+        fmt::runtime(resumed.release ? "run {} for what had been released: {}\n"
+                                     : "resumed run {}, which had been left open: {}\n"),
+        resumed.run, word(state.find(resumed.run)->outcome));
     document.text += run_text(output, host.keeper(), resumed.run, resumed.slots, {});
   }
   if (!report.resumed.empty()) document.text += fmt::format("then run {}\n", report.run);
