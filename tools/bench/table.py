@@ -96,7 +96,8 @@ def run(name, quick):
     rows = [json.loads(line) for line in raw.read_text().splitlines()] if raw.exists() else []
     return {"date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"), "load": load,
             "seconds": round(time.monotonic() - begun, 1),
-            "command": " ".join(os.path.relpath(c, ROOT) if c.startswith("/") else c for c in command),
+            "command": " ".join("python3" if c == sys.executable else os.path.relpath(c, ROOT) if c.startswith("/") else c
+                                for c in command),
             "figures": figures, "raw": rows}
 
 
