@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <rocksdb/env.h>
 
-#include <array>
 #include <memory>
 #include <vector>
 

@@ -10,6 +10,7 @@
 #include "runner/dataplane/quarantine_file.h"
 #include "runner/keeper.h"
 #include "statemachine/batch_name.h"
+#include "statemachine/open_batch.h"
 
 namespace daybook {
 namespace {
@@ -275,19 +276,10 @@ Result<std::vector<Violation>> ReplacementCheck::operator()(const HeldRecord& re
 
 std::vector<BatchId> open_batches(const State& state, const std::string& pipeline) {
   std::vector<BatchId> out;
-  for (std::size_t i = 0; i < state.batches.size(); ++i) {
-    const BatchState& batch = state.batches[i];
-    if (batch.superseded) continue;
-    const Slot* slot = state.find(batch.slot);
+  for (std::uint32_t i = 0; i < state.batches.size(); ++i) {
+    const Slot* slot = state.find(state.batches[i].slot);
     if (slot == nullptr || (!pipeline.empty() && slot->pipeline != pipeline)) continue;
-    // Of what was never loaded and is not waiting to be, a newer attempt tells the same story.
-    const bool loaded = std::ranges::any_of(slot->generations, [&](const GenerationState& g) {
-      return g.batch == BatchId{static_cast<std::uint32_t>(i)} &&
-             (g.standing == Standing::committed || g.standing == Standing::verified);
-    });
-    const bool waiting =
-        slot->staged && slot->staged->batch == BatchId{static_cast<std::uint32_t>(i)};
-    if (loaded || waiting) out.push_back(BatchId{static_cast<std::uint32_t>(i)});
+    if (is_open(state, BatchId{i})) out.push_back(BatchId{i});
   }
   return out;
 }

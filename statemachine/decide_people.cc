@@ -3,6 +3,7 @@
 
 #include "statemachine/batch_name.h"
 #include "statemachine/decisions.h"
+#include "statemachine/open_batch.h"
 
 namespace daybook::decisions {
 
@@ -16,17 +17,11 @@ std::expected<const BatchState*, Refusal> batch_of(const State& state, BatchId i
   if (batch->superseded)
     return refuse(stale, "batch {} is superseded: a later load read these records again",
                   batch_name(state, id));
-  // Every attempt sets the same records aside: decided twice, one would reach the target twice.
-  const Slot& slot = *state.find(batch->slot);
-  const bool waits = slot.staged && slot.staged->batch == id;
-  const auto brought = [&](const GenerationState& g) {
-    return g.batch == id && (g.standing == Standing::committed || g.standing == Standing::verified);
-  };
-  if (!waits && std::ranges::none_of(slot.generations, brought))
+  if (!is_open(state, id))
     return refuse(stale,
                   "batch {} is of an attempt of which nothing stands in the target; the records of "
                   "{} that wait for a decision are in another",
-                  batch_name(state, id), describe(slot));
+                  batch_name(state, id), describe(*state.find(batch->slot)));
   return batch;
 }
 

@@ -112,6 +112,19 @@ class Run : public ::testing::Test {
     entropy_ = std::make_unique<SameEntropy>();
     open();
   }
+  // The record whose price has a comma, mended; no run is begun.
+  void amend_and_release(BatchId batch) {
+    const auto kept = keeper_->payloads_put("3,bolt,0.50");
+    ASSERT_TRUE(kept) << kept.error().detail;
+    ASSERT_TRUE(
+        keeper_->ask_now(local_actor(), AmendRecord{.batch = batch,
+                                                    .record = 0,
+                                                    .replacement = *kept,
+                                                    .digest = sha256(bytes_of("3,bolt,0.50")),
+                                                    .reason = "decimal point"}));
+    ASSERT_TRUE(keeper_->ask_now(
+        local_actor(), ReleaseRecords{.batch = batch, .records = {0}, .reason = "fixed"}));
+  }
   void TearDown() override {
     if (keeper_) {
       EXPECT_TRUE(violations(keeper_->state()).empty());
@@ -216,15 +229,7 @@ TEST_F(Run, ReleasesAnAmendedRecordAsItsOwnRunExactlyOnce) {
   ASSERT_EQ(records->size(), 1U);
   EXPECT_EQ(records->at(0).record.bytes, "3,bolt,\"0,50\"");
   EXPECT_EQ(records->at(0).record.row, 3U);
-  const auto kept = keeper_->payloads_put("3,bolt,0.50");
-  ASSERT_TRUE(kept) << kept.error().detail;
-  ASSERT_TRUE(keeper_->ask_now(local_actor(), AmendRecord{.batch = batches[0],
-                                                          .record = 0,
-                                                          .replacement = *kept,
-                                                          .digest = sha256(bytes_of("3,bolt,0.50")),
-                                                          .reason = "decimal point"}));
-  ASSERT_TRUE(keeper_->ask_now(
-      local_actor(), ReleaseRecords{.batch = batches[0], .records = {0}, .reason = "fixed"}));
+  amend_and_release(batches[0]);
   RunRequest release;
   release.kind = RunKind::release;
   release.partitions = {"2026-01-01"};
@@ -244,15 +249,7 @@ TEST_F(Run, DeliversWhatWasReleasedBeforeItAppendsAnythingElse) {
   run();
   const auto batches = open_batches(keeper_->state(), "items");
   ASSERT_EQ(batches.size(), 1U);
-  const auto kept = keeper_->payloads_put("3,bolt,0.50");
-  ASSERT_TRUE(kept) << kept.error().detail;
-  ASSERT_TRUE(keeper_->ask_now(local_actor(), AmendRecord{.batch = batches[0],
-                                                          .record = 0,
-                                                          .replacement = *kept,
-                                                          .digest = sha256(bytes_of("3,bolt,0.50")),
-                                                          .reason = "decimal point"}));
-  ASSERT_TRUE(keeper_->ask_now(
-      local_actor(), ReleaseRecords{.batch = batches[0], .records = {0}, .reason = "fixed"}));
+  amend_and_release(batches[0]);
   const RunReport report = run();
   ASSERT_EQ(report.resumed.size(), 1U);
   EXPECT_TRUE(report.resumed[0].release);
