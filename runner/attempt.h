@@ -27,8 +27,7 @@ struct AttemptWork {
   Offered offered;
   std::filesystem::path directory;  // made here, removed by the caller
   PayloadStore* payloads = nullptr;
-  std::string pipeline_name, partition;
-  std::vector<LostLoad> lost;  // of the partition
+  MergeBase base;  // what stands in the partition
   SinkMemory memory;
   std::vector<OverlayRecord> overlay;
   bool release = false, overlay_only = false;

@@ -11,6 +11,17 @@ std::vector<LostLoad> lost_of(const Slot& slot) {
   return out;
 }
 
+MergeBase merge_base(const Slot& slot) {
+  MergeBase base{.pipeline = slot.pipeline,
+                 .partition = slot.partition,
+                 .generation = slot.current,
+                 .load_id = {},
+                 .lost = lost_of(slot)};
+  if (const GenerationState* current = generation(slot, slot.current))
+    base.load_id = current->load_id;
+  return base;
+}
+
 LoadAttempted attempt_load(const Pipeline& pipeline, const SinkMemory& memory,
                            const LoadPlan& plan) {
   auto sink = open_sink(pipeline, memory);

@@ -14,6 +14,8 @@ namespace daybook {
 // others, and merging again writes the same.
 std::vector<LostLoad> lost_of(const Slot& slot);
 
+MergeBase merge_base(const Slot& slot);
+
 struct LoadAttempted {
   SinkResult<std::optional<LoadEvidence>> became;  // as settle() answers
   std::optional<SinkFailure> failure = {};         // of the attempt, where nothing of it came in

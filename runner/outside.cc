@@ -89,7 +89,7 @@ std::expected<AttemptOutcome, StageFailure> execute_attempt(const AttemptWork& w
   request.threads = work.threads;
   request.memory_limit_bytes = work.memory_limit_bytes;
   if (work.pipeline->sink.mode == LoadMode::merge) {
-    auto current = (*sink)->current_files(work.pipeline_name, work.partition, work.lost);
+    auto current = (*sink)->current_files(work.base);
     if (!current) return std::unexpected(sink_failure(current.error()));
     request.current_files = std::move(*current);
   }

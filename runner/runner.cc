@@ -293,9 +293,7 @@ asio::awaitable<void> Runner::perform(effect::ExecuteAttempt e) {
   }
   work.overlay = std::move(*overlay);
   work.overlay_only = only_undelivered;
-  work.pipeline_name = keeper_.state().find(e.slot)->pipeline;
-  work.partition = key;
-  work.lost = lost_of(*keeper_.state().find(e.slot));
+  work.base = merge_base(*keeper_.state().find(e.slot));
   work.memory = memory_of(keeper_.state().find(e.slot)->sink);
 
   auto progress = std::make_shared<StageProgress>();

@@ -51,7 +51,7 @@ LoadPlan Runner::load_plan(const Slot& slot, const GenerationState& load,
   plan.key = pipeline.sink.key;
   plan.columns = output_columns(pipeline);
   plan.lost = lost_of(slot);
-  if (plan.mode == LoadMode::append)
+  if (plan.mode != LoadMode::replace)
     for (const GenerationState& g : slot.generations) plan.intended.push_back(g.load_id);
   return plan;
 }

@@ -36,14 +36,6 @@ std::string_view extension_of(FileFormat format) {
   return "parquet";
 }
 
-// What the book calls lost does not stand, whatever the markers say.
-std::vector<Generation> without(std::vector<Generation> stand, const std::vector<LostLoad>& lost) {
-  std::erase_if(stand, [&](Generation each) {
-    return std::ranges::find(lost, each, &LostLoad::generation) != lost.end();
-  });
-  return stand;
-}
-
 // The partition is a directory's name: one component, not hidden, not one of ours.
 SinkResult<void> check_partition(const std::string& partition) {
   constexpr std::size_t bytes_max = 128;
@@ -84,9 +76,7 @@ class Driver : public SinkDriver {
   SinkResult<CompensationEvidence> dry_run(const CompensationPlan& plan) override;
   SinkResult<CompensationEvidence> compensate(const CompensationPlan& plan) override;
   SinkResult<std::vector<SinkGeneration>> inventory(bool deep) override;
-  SinkResult<std::vector<std::filesystem::path>> current_files(
-      const std::string& pipeline, const std::string& partition,
-      const std::vector<LostLoad>& lost) override;
+  SinkResult<std::vector<std::filesystem::path>> current_files(const MergeBase& base) override;
   SinkResult<void> tidy(const LoadPlan& plan) override;
   StagedFormat staged_format() const override;
 
@@ -239,15 +229,11 @@ SinkResult<void> may_come_in(const LoadPlan& plan, const SlotStore& slot,
   const std::vector<MarkedGeneration> marked = marks(history);
   if (plan.mode == LoadMode::merge) {
     // The staged files hold the merge of what stood when they were made: it must still stand.
-    const std::vector<Generation> stand = without(standing(marked), plan.lost);
-    const Generation current = stand.empty() ? 0 : stand.back();
-    if (current != plan.replaces) {
-      return sink_conflict(
-          "the generation merged with is not the current one",
-          fmt::format("staged over generation {}, the sink is at {}", plan.replaces, current));
-    }
+    const MergeBase base{plan.pipeline, plan.partition, plan.replaces, plan.replaces_load_id,
+                         plan.lost};
+    if (auto stand = merged_with(base, marked); !stand) return std::unexpected(stand.error());
   }
-  return check_appended_to(plan, marked, slot.directory().path);
+  return check_added_to(plan, marked, slot.directory().path);
 }
 
 SinkResult<void> Driver::stage(const LoadPlan& plan, const SlotStore& slot,
@@ -527,18 +513,21 @@ SinkResult<std::vector<SinkGeneration>> Driver::inventory(bool deep) {
   return found;
 }
 
-SinkResult<std::vector<std::filesystem::path>> Driver::current_files(
-    const std::string& pipeline, const std::string& partition, const std::vector<LostLoad>& lost) {
+SinkResult<std::vector<std::filesystem::path>> Driver::current_files(const MergeBase& base) {
   std::vector<std::filesystem::path> paths;
-  auto slot = SlotStore::find(control_, stages_, slot_name(partition));
+  auto slot = SlotStore::find(control_, stages_, slot_name(base.partition));
   if (!slot) return std::unexpected(slot.error());
-  if (!*slot) return paths;
-  auto history = (*slot)->history();
-  if (!history) return std::unexpected(history.error());
-  const std::vector<Generation> stand = without(standing(marks(*history)), lost);
-  for (const StoredGeneration& stored : *history) {
-    if (stored.manifest.pipeline != pipeline) continue;
-    if (std::ranges::find(stand, stored.manifest.generation) == stand.end()) continue;
+  std::vector<StoredGeneration> generations;
+  if (*slot) {
+    auto history = (*slot)->history();
+    if (!history) return std::unexpected(history.error());
+    generations = std::move(*history);
+  }
+  const auto stand = merged_with(base, marks(generations));
+  if (!stand) return std::unexpected(stand.error());
+  for (const StoredGeneration& stored : generations) {
+    if (stored.manifest.pipeline != base.pipeline) continue;
+    if (std::ranges::find(*stand, stored.manifest.generation) == stand->end()) continue;
     // The stored ones: readers' files may be exchanged while they are read, these are never.
     for (std::size_t i = 0; i < stored.manifest.files.size(); ++i) {
       paths.emplace_back(std::filesystem::path((*slot)->directory().path) / stored.directory() /

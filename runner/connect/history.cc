@@ -1,5 +1,7 @@
 #include "runner/connect/history.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "runner/connect/failure.h"
@@ -13,6 +15,12 @@ std::vector<Generation> lost_in(std::span<const MarkedGeneration> history) {
   for (const MarkedGeneration& load : history)
     lost.insert(lost.end(), load.lost.begin(), load.lost.end());
   return lost;
+}
+
+std::size_t count_before(std::span<const MarkedGeneration> history, Generation generation) {
+  return static_cast<std::size_t>(
+      std::ranges::lower_bound(history, generation, {}, &MarkedGeneration::generation) -
+      history.begin());
 }
 
 std::vector<Generation> stand_without(std::span<const MarkedGeneration> history,
@@ -35,11 +43,12 @@ std::vector<Generation> standing(std::span<const MarkedGeneration> history) {
   return stand_without(history, lost_in(history));
 }
 
-SinkResult<void> check_appended_to(const LoadPlan& plan, std::span<const MarkedGeneration> history,
-                                   std::string_view target) {
-  if (plan.mode != LoadMode::append) return {};
-  const std::vector<Generation> stand = standing(history);
-  for (const MarkedGeneration& load : history) {
+SinkResult<void> check_added_to(const LoadPlan& plan, std::span<const MarkedGeneration> history,
+                                std::string_view target) {
+  if (plan.mode == LoadMode::replace) return {};
+  const std::size_t before = count_before(history, plan.generation);
+  const std::vector<Generation> stand = standing(history.first(before));
+  for (const MarkedGeneration& load : history.first(before)) {
     if (std::ranges::find(stand, load.generation) == stand.end()) continue;
     if (std::ranges::find(plan.intended, load.load_id) != plan.intended.end()) continue;
     return sink_conflict(
@@ -51,10 +60,34 @@ SinkResult<void> check_appended_to(const LoadPlan& plan, std::span<const MarkedG
   return {};
 }
 
+SinkResult<std::vector<Generation>> merged_with(const MergeBase& base,
+                                                std::span<const MarkedGeneration> history) {
+  std::vector<Generation> stand;
+  const MarkedGeneration* current = nullptr;
+  for (const Generation each : standing(history)) {
+    const auto marked = std::ranges::find(history, each, &MarkedGeneration::generation);
+    if (std::ranges::find(base.lost, marked->load_id, &LostLoad::load_id) != base.lost.end())
+      continue;
+    stand.push_back(each);
+    current = &*marked;
+  }
+  const Generation number = current == nullptr ? 0 : current->generation;
+  if (number == base.generation && (current == nullptr || current->load_id == base.load_id))
+    return stand;
+  const auto words = [](Generation generation, const Digest& load_id) {
+    return generation == 0 ? "nothing"
+                           : fmt::format("generation {} (load {})", generation, hex(load_id));
+  };
+  return sink_conflict(
+      "the generation merged with is not the current one",
+      fmt::format("{}: the book merges over {}, the sink holds {}", base.partition,
+                  words(base.generation, base.load_id),
+                  words(number, current == nullptr ? Digest{} : current->load_id)));
+}
+
 Generation standing_before(std::span<const MarkedGeneration> history, Generation generation) {
-  std::size_t earlier = 0;
-  while (earlier < history.size() && history[earlier].generation < generation) ++earlier;
-  const std::vector<Generation> stand = stand_without(history.first(earlier), lost_in(history));
+  const std::size_t before = count_before(history, generation);
+  const std::vector<Generation> stand = stand_without(history.first(before), lost_in(history));
   return stand.empty() ? 0 : stand.back();
 }
 

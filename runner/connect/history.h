@@ -38,10 +38,15 @@ std::vector<Generation> standing(std::span<const MarkedGeneration> history);
 // Whether a later load came instead of it, because the book had called it lost.
 bool is_lost(std::span<const MarkedGeneration> history, Generation generation);
 
-// An append adds to what stands: a conflict where any of that is a load the book never intended, of
-// a writer it does not know of.
-SinkResult<void> check_appended_to(const LoadPlan& plan, std::span<const MarkedGeneration> history,
-                                   std::string_view target);
+// Appends and merges add to what stands: a conflict where any of that is a load the book never
+// intended, of a writer it does not know of.
+SinkResult<void> check_added_to(const LoadPlan& plan, std::span<const MarkedGeneration> history,
+                                std::string_view target);
+
+// What stands, where that is what the book has as current; else a conflict: put over something
+// else, the merged rows would not be those the book can account for.
+SinkResult<std::vector<Generation>> merged_with(const MergeBase& base,
+                                                std::span<const MarkedGeneration> history);
 
 // What stood before `generation`: what restore_previous brings back. 0: nothing.
 Generation standing_before(std::span<const MarkedGeneration> history, Generation generation);

@@ -58,8 +58,7 @@ class Driver : public SinkDriver {
   SinkResult<CompensationEvidence> dry_run(const CompensationPlan& plan) override;
   SinkResult<CompensationEvidence> compensate(const CompensationPlan& plan) override;
   SinkResult<std::vector<SinkGeneration>> inventory(bool deep) override;
-  SinkResult<std::vector<std::filesystem::path>> current_files(
-      const std::string&, const std::string&, const std::vector<LostLoad>&) override {
+  SinkResult<std::vector<std::filesystem::path>> current_files(const MergeBase&) override {
     return std::vector<std::filesystem::path>();
   }
   SinkResult<void> tidy(const LoadPlan& plan) override;
@@ -256,7 +255,7 @@ SinkResult<LoadEvidence> Driver::load_here(PgConnection& pg, PgTransaction& tran
         fmt::format("{} holds generation {} of {}, later than {}", name_.readable(),
                     markers->back().generation, plan.partition, plan.generation));
   }
-  if (auto fit = check_appended_to(plan, marks(*markers), name_.readable()); !fit) {
+  if (auto fit = check_added_to(plan, marks(*markers), name_.readable()); !fit) {
     return std::unexpected(fit.error());
   }
   auto outcome = effect(pg, plan, *markers);

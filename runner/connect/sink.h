@@ -51,9 +51,17 @@ struct LoadPlan {
   std::vector<std::string> key;  // merge
   std::vector<Column> columns;
   std::vector<LostLoad> lost;    // of this slot: taken out of sight as this load comes in
-  std::vector<Digest> intended;  // append: what the book ever intended of this slot, this included
+  std::vector<Digest> intended;  // append, merge: what the book ever intended here, this included
   std::filesystem::path staged;  // directory of the staged files
   std::vector<StagedFile> files;
+};
+
+// What a merge into files is put over: the slot's current generation, as the book has it.
+struct MergeBase {
+  std::string pipeline, partition;
+  Generation generation = 0;  // 0: none
+  Digest load_id{};
+  std::vector<LostLoad> lost;
 };
 
 struct LoadEvidence {
@@ -138,11 +146,9 @@ class SinkDriver {
   // Everything the sink's markers say, for reconcile. deep: check the data against them too.
   virtual SinkResult<std::vector<SinkGeneration>> inventory(bool deep) = 0;
 
-  // Absolute paths of the current generation's files, for merge into directories, without those of
-  // lost loads; empty elsewhere.
-  virtual SinkResult<std::vector<std::filesystem::path>> current_files(
-      const std::string& pipeline, const std::string& partition,
-      const std::vector<LostLoad>& lost) = 0;
+  // Absolute paths of the files a merge into a directory is put over; empty elsewhere. A conflict
+  // where something else stands: its rows are no part of the book's story.
+  virtual SinkResult<std::vector<std::filesystem::path>> current_files(const MergeBase& base) = 0;
 
   // Removes what overtaken attempts at the plan's slot left, and superseded data that can no longer
   // be restored. Under the plan's fence; idempotent; never by pattern.

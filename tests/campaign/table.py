@@ -89,7 +89,8 @@ def figure(fault, found):
         passed = found.get("tests", {}).get("faults", {}).get(fault.name)
         if passed is None:
             return 0, "–"
-        return passed["runs"], f"{passed['runs']:,} tests of it, {passed['failed']} failed"
+        tests = "test" if passed["runs"] == 1 else "tests"
+        return passed["runs"], f"{passed['runs']:,} {tests} of it, {passed['failed']} failed"
     if not seen:
         return 0, "not run"
     return runs, f"{runs:,} times, {acknowledged:,} acknowledged, {bad} lost, doubled or silent"

@@ -26,6 +26,7 @@ const std::vector<CanaryName>& canaries() {
       {half_the_rows, "half-the-rows", "half of the rows arrive and nobody counts"},
       {wrong_rows_removed, "wrong-rows-removed",
        "a correction takes rows of other partitions along"},
+      {forget_what_stands, "forget-what-stands", "a merge does not see the rows that stand"},
       {unsynced_files, "unsynced-files", "a directory's files and names are not synced"},
       {swallow_quarantined, "swallow-quarantined", "a bad record is gone, not set aside"},
       {same_id_other_content, "same-id-other-content", "the content digest ignores the content"},
@@ -43,6 +44,7 @@ const std::vector<CanaryName>& canaries() {
       {compensate_old, "compensate-old", "a generation that does not stand is taken back"},
       {epoch_reused, "epoch-reused", "two boots have one number"},
       {key_forgotten, "key-forgotten", "a repeated request is a new run"},
+      {hold_not_asked, "hold-not-asked", "what a legal hold keeps is erased"},
       {unapproved, "unapproved", "what waits for approvals begins without them"},
       {cancel_late, "cancel-late", "a cancel drops an intended load without asking the sink"},
   };
@@ -80,6 +82,11 @@ Decision changed(const State& state, const Context& context, const Command& comm
           if (step.generation > 1) --step.generation, step.restores = 0;
       return decision;
     }
+  if (canary(Canary::hold_not_asked) && std::holds_alternative<StartErasure>(command)) {
+    State without = state;
+    without.legal_holds.clear();
+    return decide(without, context, command);
+  }
   if (canary(Canary::unapproved)) {
     if (const auto* c = std::get_if<StartCompensation>(&command); c && state.find(c->compensation))
       return {{CompensationStarted{.compensation = c->compensation}}};

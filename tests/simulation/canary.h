@@ -26,6 +26,7 @@ enum class Canary : std::uint8_t {
   fence_without_boot,  // the fence counts entries only: reused after a takeover
   half_the_rows,       // fewer rows arrive than were staged, and nobody counts
   wrong_rows_removed,  // a compensation takes another generation's rows along
+  forget_what_stands,  // a merge does not see the rows that stand
   unsynced_files,      // a directory sink's files and names are not synced
   // the data plane
   swallow_quarantined,    // a record that breaks a rule is not set aside: it is gone
@@ -47,6 +48,7 @@ enum class Canary : std::uint8_t {
   key_forgotten,        // a repeated request is a new run
   cancel_late,          // a cancel takes back an intended load without asking
   commit_without_sink,  // an abort is recorded as a commit
+  hold_not_asked,       // what a legal hold keeps is erased
   unapproved,           // what waits for approvals begins without them
   count
 };

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <sstream>
 
 #include "ledger/payload_store.h"
+#include "runner/connect/sink.h"
 #include "runner/dataplane/quarantine_file.h"
 #include "runner/outside.h"
 #include "runner/planning.h"
@@ -61,6 +63,26 @@ void Feed::come_and_go() {
   at->second.there = !at->second.there;
 }
 
+std::vector<std::string> merged_by_key(const std::vector<std::string>& stand,
+                                       const std::vector<std::string>& incoming) {
+  std::map<std::string, std::string> by_key;
+  for (const auto* rows : {&stand, &incoming})
+    for (const std::string& row : *rows) {
+      const std::size_t from = row.find(',') + 1;
+      by_key[row.substr(from, row.find(',', from) - from)] = row;
+    }
+  std::vector<std::string> out;
+  for (auto& [key, row] : by_key) out.push_back(std::move(row));
+  return out;
+}
+
+Digest content_of(const std::vector<std::string>& rows, bool overlay_only) {
+  if (canary(Canary::same_id_other_content)) return digest_of("content");
+  std::string content = overlay_only ? "delivered" : "whole";
+  for (const std::string& each : rows) content += "\n" + each;
+  return digest_of(content);
+}
+
 // "bad" rows break a rule, "test" rows are filtered, "again" rows are merged into others.
 Made Feed::made_of(const std::string& text, const std::vector<OverlayRecord>& overlay,
                    bool overlay_only) const {
@@ -103,10 +125,13 @@ Made Feed::made_of(const std::string& text, const std::vector<OverlayRecord>& ov
     inputs += fmt::format("|{}|{}|{}|{}", hex(record.source), record.row, record.bytes,
                           record.waive_rules);
   out.inputs = digest_of(inputs);
-  std::string content = overlay_only ? "delivered" : "whole";
-  for (const std::string& each : out.rows) content += "\n" + each;
-  if (canary(Canary::same_id_other_content)) content = "content";
-  out.content = digest_of(content);
+  if (world_.options.merges()) {
+    const std::size_t before = out.rows.size();
+    out.rows = merged_by_key({}, out.rows);
+    out.counts.merged += before - out.rows.size();
+    out.counts.accepted = out.rows.size();
+  }
+  out.content = content_of(out.rows, overlay_only);
   return out;
 }
 
@@ -138,6 +163,25 @@ bool read_on(World& world, StageProgress& progress, Timestamp span) {
     if (progress.cancel) return false;
   }
   return true;
+}
+
+// The rows a merge is put over, as the sink has them.
+std::expected<std::vector<std::string>, StageFailure> rows_that_stand(const AttemptWork& work) {
+  if (canary(sim::Canary::forget_what_stands)) return {};
+  const auto failed = [](const SinkFailure& f) { return failure(f.error, f.code, f.detail); };
+  auto sink = open_sink(*work.pipeline, work.memory);
+  if (!sink) return std::unexpected(failed(sink.error()));
+  const auto files = (*sink)->current_files(work.base);
+  if (!files) return std::unexpected(failed(files.error()));
+  std::vector<std::string> rows;
+  for (const std::filesystem::path& path : *files) {
+    const auto file = sim::Simulation::here().lake.find(path.string());
+    if (!file)
+      return std::unexpected(failure(ErrorClass::transient, "merge.current", "it is gone"));
+    std::istringstream lines(file->data);
+    for (std::string row; std::getline(lines, row);) rows.push_back(row);
+  }
+  return rows;
 }
 
 }  // namespace
@@ -211,7 +255,16 @@ std::expected<AttemptOutcome, StageFailure> execute_attempt(const AttemptWork& w
         failure(ErrorClass::transient, "source.changed", "it changed while it was read"));
   }
 
-  const sim::Made made = feed().made_of(text, work.overlay, work.overlay_only);
+  sim::Made made = feed().made_of(text, work.overlay, work.overlay_only);
+  feed().incoming[made.inputs] = made.rows;
+  if (world.options.merges()) {
+    const auto stand = rows_that_stand(work);
+    if (!stand) return std::unexpected(stand.error());
+    const std::size_t fresh = made.rows.size();
+    made.rows = sim::merged_by_key(*stand, made.rows);
+    if (made.rows.size() > fresh) world.sometimes("a merge kept rows that stood");
+    made.content = sim::content_of(made.rows, false);
+  }
   const Digest source = sha256(bytes_of(text));
   for (const OverlayRecord& record : work.overlay)
     if (work.release && record.source != source)

@@ -28,6 +28,11 @@ struct Made {
   Digest inputs{}, content{};
 };
 
+// Merged by key (a row's number) with the rows that stand; of several with one key the last wins.
+std::vector<std::string> merged_by_key(const std::vector<std::string>& stand,
+                                       const std::vector<std::string>& incoming);
+Digest content_of(const std::vector<std::string>& rows, bool overlay_only);
+
 class Feed {
  public:
   explicit Feed(World& world);
@@ -45,6 +50,9 @@ class Feed {
   std::map<std::string, std::vector<std::string>> staged;
   // Every content that a stage ever committed to, and the rows it stands for.
   std::map<Digest, std::vector<std::string>> truth;
+  // What each of the inputs that were ever staged gives by itself: a merge puts it over what
+  // stands.
+  std::map<Digest, std::vector<std::string>> incoming;
 
  private:
   void write(const std::string& key, Part& part);

@@ -27,6 +27,8 @@ const std::initializer_list<std::string_view> registered_sometimes = {
     "damage was found when it was read",
     "a source was slower than the attempt may take",
     "a source changed while it was read",
+    "a merge kept rows that stood",
+    "a merge was refused: what it was staged over does not stand",
     "a load waited for another's transaction",
     "a load waited for another's lock",
     "a commit arrived after its client had given up",
@@ -56,6 +58,8 @@ const std::initializer_list<std::string_view> registered_sometimes = {
     "a compensation was approved",
     "a compensation was begun once it was approved",
     "an erasure was approved",
+    "a legal hold kept what was to be erased",
+    "a legal hold was released",
     "an erasure was carried out",
     "an erasure was carried out by the process after",
 };

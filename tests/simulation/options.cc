@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "replay/words.h"
 #include "tests/simulation/chance.h"
 
 namespace daybook::sim {
@@ -37,7 +38,10 @@ Options options_of(std::uint64_t seed, Tier tier) {
   o.tier = tier;
   o.order = static_cast<Order>(chance.below(3));
   o.target = chance.one_in(2) ? Target::directory : Target::server;
-  o.append = chance.one_in(3);
+  if (chance.one_in(3))
+    o.mode = LoadMode::append;
+  else if (o.target == Target::directory && Chance(seed).stream("merge").one_in(2))
+    o.mode = LoadMode::merge;
   // Each later one has a stream of its own: the seeds of before keep what they had.
   Chance interference = Chance(seed).stream("interference");
   for (std::size_t i = 0; i < fault_count; ++i)
@@ -66,7 +70,7 @@ std::string describe(const Options& o) {
       "attempts {} concurrency {} faults{}",
       o.seed, o.tier == Tier::memory ? "memory" : "rocksdb",
       orders[static_cast<std::size_t>(o.order)],
-      o.target == Target::server ? "server" : "directory", o.append ? "append" : "replace",
+      o.target == Target::server ? "server" : "directory", word(o.mode),
       o.ordered_names ? "ordered" : "unordered", o.partitions, o.rounds, o.rows, o.attempts,
       o.concurrency, faults.empty() ? " none" : faults);
 }

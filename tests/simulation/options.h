@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "statemachine/events.h"
+
 namespace daybook::sim {
 
 // Classes of faults that can be switched off one by one.
@@ -43,7 +45,7 @@ struct Options {
   Tier tier = Tier::memory;
   Order order = Order::random;
   Target target = Target::server;
-  bool append = false;
+  LoadMode mode = LoadMode::replace;  // merge: into directories only
   bool ordered_names = true;  // a synced directory takes along what was renamed elsewhere before it
   std::array<std::uint32_t, fault_count> per_million{};  // chance at each opportunity; 0: off
   std::uint32_t partitions = 4, rounds = 4, rows = 6;
@@ -51,8 +53,15 @@ struct Options {
   std::uint32_t concurrency = 2;  // blocking work at a time
   std::uint64_t steps_max = 200'000;
 
+  bool appends() const { return mode == LoadMode::append; }
+  bool merges() const { return mode == LoadMode::merge; }
   std::uint32_t chance(Fault fault) const { return per_million[static_cast<std::size_t>(fault)]; }
   bool on(Fault fault) const { return chance(fault) > 0; }
+  // Nobody simulates merges into a server.
+  void aim_at(Target at) {
+    target = at;
+    if (at == Target::server && merges()) mode = LoadMode::replace;
+  }
   void off(Fault fault) { per_million[static_cast<std::size_t>(fault)] = 0; }
 };
 

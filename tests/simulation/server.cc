@@ -304,8 +304,7 @@ class Driver final : public SinkDriver {
     return out;
   }
 
-  SinkResult<std::vector<std::filesystem::path>> current_files(
-      const std::string&, const std::string&, const std::vector<LostLoad>&) override {
+  SinkResult<std::vector<std::filesystem::path>> current_files(const MergeBase&) override {
     return std::vector<std::filesystem::path>();
   }
   SinkResult<void> tidy(const LoadPlan&) override { return {}; }

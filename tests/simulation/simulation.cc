@@ -4,6 +4,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 
+#include "replay/words.h"
 #include "runner/connect/crash_point.h"
 #include "runner/connect/directory_sink.h"
 #include "runner/connect/sink.h"
@@ -32,7 +33,7 @@ partition: {{by: part}}
 sink:
   {}
   mode: {}
-  compensate: restore_previous
+{}  compensate: restore_previous
 retry: {{attempts: {}, backoff: {{initial: 1s, factor: 2, max: 60s}}, timeout: 10m}}
 retain: {}
 approvals: {}
@@ -41,7 +42,7 @@ approvals: {}
                      o.target == Target::server
                          ? R"(postgres: {connection: "host=simulated", table: "public.items"})"
                          : R"(csv: {path: "lake/items"})",
-                     o.append ? "append" : "replace", o.attempts,
+                     word(o.mode), o.merges() ? "  key: [number]\n" : "", o.attempts,
                      o.seed % 3 == 0 ? "copy" : "reference",
                      version == 1   ? "{}"
                      : version == 2 ? "{load: 1, compensate: 1}"
@@ -53,7 +54,12 @@ approvals: {}
 Simulation& Simulation::here() { return *running_simulation; }
 
 Simulation::Simulation(const Options& options, Figures& figures)
-    : world(options, figures), feed(world), server(world), lake(world) {
+    : world(options, figures),
+      feed(world),
+      server(world),
+      lake(world),
+      counsel_(Chance(options.seed).stream("legal holds")),
+      calendar_(Chance(options.seed).stream("calendar")) {
   running_simulation = this;
   world.on_end = [this](Process& process, bool gone) { process_over(process, gone); };
   lake.make_path("/project");
@@ -359,6 +365,10 @@ void Simulation::run_pipeline(RunKind kind, const std::string& key,
 
 void Simulation::round(std::uint32_t number) {
   if (number > 0) feed.change(static_cast<std::uint32_t>(world.sources.below(4)));
+  // An hour or some days between two rounds; but nobody sleeps while a late writer is about.
+  const auto about = [](const auto& process) { return !process->ended && process->late; };
+  if (number > 0 && std::ranges::none_of(world.processes, about))
+    world.time += static_cast<Timestamp>(calendar_.between(1, 144)) * 3600 * second;
   if (world.strikes(Fault::source)) feed.come_and_go();
   // A server does not wait for somebody to be at work with it.
   if (world.options.target == Target::server && world.options.on(Fault::server_crash) &&

@@ -68,6 +68,7 @@ class Simulation {
   void resume_compensation();
   void withdraw_if_settled(Process& process, CompensationId id);
   void erase();
+  void hold_or_let_go(Process& process);
   void erasures_go_on(const Keeper& keeper);
   void reconcile_now();
   void bring_to_an_end();
@@ -76,6 +77,7 @@ class Simulation {
   void check_replay(const Process& process);
   void check_end(Process& process);
   EntryIndex given_up_under(const Digest& load);
+  std::vector<std::string> rows_of(const Slot& slot, const GenerationState& g);
   std::vector<std::string> visible(const std::string& partition) const;
   struct LoadInSink : SinkGeneration {
     EntryIndex fence = 0;  // of the attempt that brought it in
@@ -89,6 +91,8 @@ class Simulation {
   std::shared_ptr<const Pipeline> pipeline_;
   std::uint64_t keys_ = 0;
   bool late_writers_ = false;
+  Chance counsel_;                      // who places legal holds
+  Chance calendar_;                     // when pipelines run
   std::set<ErasureId> erasing_;         // whose start was answered, and whose end was not seen
   std::set<std::string> stands_again_;  // partitions in which reconcile found what was taken back
   bool given_up_ = false;               // the book was refused after a torn write, as it should be

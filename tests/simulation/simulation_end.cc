@@ -10,6 +10,7 @@
 #include "ledger/codec/event_codec.h"
 #include "ledger/payload_store.h"
 #include "replay/fold.h"
+#include "replay/words.h"
 #include "runner/connect/manifest.h"
 #include "runner/fence.h"
 #include "runner/quarantine.h"
@@ -85,12 +86,20 @@ void Simulation::bring_to_an_end() {
     }
   for (auto& [key, part] : feed.parts()) part.there = true;
   resume_compensation();
-  for (int i = 0; i < 3; ++i) {
+  // What was set aside may be held next, and then wait for approval, before it is loaded.
+  bool waits = true;
+  for (int i = 0; i < 3 || (waits && i < 6); ++i) {
     reconcile_now();
     Process& process = boot();
     settle_what_waits(process);
     leave(process);
     run_pipeline(RunKind::normal, "last");
+    Process& after = boot();
+    waits = std::ranges::any_of(after.keeper->state().slots, [](const Slot& slot) {
+      return slot.phase == SlotPhase::quarantined || slot.phase == SlotPhase::held ||
+             slot.phase == SlotPhase::awaiting_approval;
+    });
+    leave(after);
   }
   reconcile_now();
   Process& process = boot();
@@ -186,6 +195,14 @@ EntryIndex Simulation::given_up_under(const Digest& load) {
   return out;
 }
 
+// What a generation is to hold: what its inputs give; where it was merged, over what it replaced.
+std::vector<std::string> Simulation::rows_of(const Slot& slot, const GenerationState& g) {
+  if (!world.options.merges()) return feed.truth[g.content];
+  const GenerationState* before = generation(slot, g.replaced);
+  return merged_by_key(before != nullptr ? rows_of(slot, *before) : std::vector<std::string>{},
+                       feed.incoming[g.inputs]);
+}
+
 void Simulation::check_end(Process& process) {
   const State& state = process.keeper->state();
   for (const ErasureState& erasure : state.erasures) {
@@ -202,9 +219,13 @@ void Simulation::check_end(Process& process) {
   for (const Slot& slot : state.slots)
     for (const GenerationState& g : slot.generations) known.insert(g.load_id);
   std::set<SlotId> let_in;
-  for (const Entry& entry : decoded())
+  for (const Entry& entry : decoded()) {
     if (const auto* decided = std::get_if<HoldDecided>(&entry.event))
       if (decided->decision == HoldDecision::load_anyway) let_in.insert(decided->slot);
+    if (const auto* failed = std::get_if<AttemptFailed>(&entry.event))
+      if (failed->fingerprint == "conflict: the generation merged with is not the current one")
+        world.sometimes("a merge was refused: what it was staged over does not stand");
+  }
   std::set<std::string> foreign;
   const auto in_sink = loads_in_sink();
   for (const auto& [partition, loads] : in_sink)
@@ -224,7 +245,7 @@ void Simulation::check_end(Process& process) {
     for (const GenerationState& g : slot.generations)
       if (stands(g)) {
         ++world.figures.loads;
-        const auto& rows = feed.truth[g.content];
+        const auto rows = rows_of(slot, g);
         expected.insert(expected.end(), rows.begin(), rows.end());
         if (g.rows != rows.size())
           throw Broken{fmt::format("I27: partition {} loaded {} rows, {} were made", key, g.rows,
@@ -256,7 +277,7 @@ void Simulation::check_end(Process& process) {
           foreign.insert(key);
     const bool contested = foreign.contains(key) || stands_again_.contains(key);
     // Whatever a late writer brought in first: nothing is added to it.
-    if (world.options.append && foreign.contains(key))
+    if (world.options.appends() && foreign.contains(key))
       for (const LoadInSink& there : in_sink.at(key))
         for (const GenerationState& g : slot.generations)
           if (there.current && !known.contains(there.load_id) && stands(g) &&
@@ -267,7 +288,7 @@ void Simulation::check_end(Process& process) {
                             key, g.number)};
     // No two contents of a source have a row in common, so that what comes in twice shows; save
     // where a person let all of a partition in again.
-    if (world.options.append && !contested && !let_in.contains(*id))
+    if (world.options.appends() && !contested && !let_in.contains(*id))
       if (const auto twice = std::ranges::adjacent_find(found); twice != found.end())
         throw Broken{fmt::format("I22: partition {}: {} is there twice", key, *twice)};
     if (expected != found && !contested) {
@@ -281,24 +302,27 @@ void Simulation::check_end(Process& process) {
     const auto overlay = overlay_of(process.keeper->view(), *id);
     if (!overlay) throw Broken{"what was released can not be read: " + overlay.error().detail};
     const Made made = feed.made_of(part.text(), *overlay, false);
+    const auto is_of_it = [&](const GenerationState& g) {
+      return world.options.merges() ? g.inputs == made.inputs : g.content == made.content;
+    };
     // What was taken back does not come again by itself, although an erasure brought its input
     // back, or what stood in its place was lost.
     const bool taken_back = std::ranges::any_of(slot.generations, [&](const GenerationState& g) {
-      return g.standing == Standing::compensated && g.content == made.content;
+      return g.standing == Standing::compensated && is_of_it(g);
     });
     if (slot.phase != SlotPhase::verified) {
       const bool decided = slot.phase == SlotPhase::compensated || contested || late_writers_ ||
                            (slot.phase == SlotPhase::lost && taken_back);
       // Of an append that changed after it was loaded a person decides each time.
-      if (!decided && !(world.options.append && slot.phase == SlotPhase::held) &&
+      if (!decided && !(world.options.appends() && slot.phase == SlotPhase::held) &&
           slot.phase != SlotPhase::skipped)
         throw Broken{
             fmt::format("I18: partition {} is {} with all faults over", key, name(slot.phase))};
       continue;
     }
-    if (world.options.append) continue;
+    if (world.options.appends()) continue;
     const GenerationState* current = generation(slot, slot.current);
-    if (current != nullptr && made.content != current->content && !contested && !taken_back)
+    if (current != nullptr && !is_of_it(*current) && !contested && !taken_back)
       throw Broken{fmt::format("I18: partition {} has not what its source gives", key)};
     if (made.counts.read != part.rows.size())
       throw Broken{fmt::format("I27: partition {} has {} records, {} were read", key,
@@ -361,28 +385,32 @@ void Simulation::dump(const std::string& directory) {
       }
     sinks << "]}";
   }
-  sinks << "},\"truth\":{";
-  comma = "";
-  for (const auto& [content, rows] : feed.truth) {
-    sinks << comma << fmt::format("\"{}\":[", hex(content));
-    comma = ",";
-    const char* inner = "";
-    for (const std::string& row : rows) {
-      sinks << inner << '"' << row << '"';
-      inner = ",";
+  const auto say_rows = [&](std::string_view what, const auto& by_digest) {
+    sinks << fmt::format("}},\"{}\":{{", what);
+    comma = "";
+    for (const auto& [digest, rows] : by_digest) {
+      sinks << comma << fmt::format("\"{}\":[", hex(digest));
+      comma = ",";
+      const char* inner = "";
+      for (const std::string& row : rows) {
+        sinks << inner << '"' << row << '"';
+        inner = ",";
+      }
+      sinks << "]";
     }
-    sinks << "]";
-  }
+  };
+  say_rows("truth", feed.truth);
+  say_rows("incoming", feed.incoming);
   sinks << "}}\n";
   std::ofstream meta(directory + "/meta.json");
   meta << fmt::format(
-      R"({{"seed":{},"target":"{}","append":{},"late_writers":{},"lost_tail":{},"went_back":{},)"
+      R"({{"seed":{},"target":"{}","mode":"{}","late_writers":{},"lost_tail":{},"went_back":{},)"
       R"("given_up":{},)"
       R"("acknowledged":{},"root":"{}","attempts":{}}})"
       "\n",
       world.options.seed, world.options.target == Target::server ? "server" : "directory",
-      world.options.append, late_writers_, !server.vanished.empty(), server.went_back, given_up_,
-      main_->acknowledged.size, hex(main_->acknowledged.root), world.options.attempts);
+      word(world.options.mode), late_writers_, !server.vanished.empty(), server.went_back,
+      given_up_, main_->acknowledged.size, hex(main_->acknowledged.root), world.options.attempts);
 }
 
 }  // namespace daybook::sim

@@ -316,13 +316,17 @@ void Simulation::erase() {
     (void)drive(process, propose(process, chosen));
   }
   if (!process.ended && !process.late) approve(process, 1);
+  if (!process.ended && !process.late) hold_or_let_go(process);
   if (!process.ended && !process.late && process.end == End::none)
     as_somebody(process, [&](Keeper& keeper) {
       const std::set<ErasureId> open = keeper.state().open_erasures;
       for (const ErasureId id : open) {
         const ErasureState& e = *keeper.state().find(id);
         if (e.phase == ErasureState::Phase::proposed) {
-          if (!keeper.ask_now(ana, StartErasure{id, e.plan})) {
+          const auto started = keeper.ask_now(ana, StartErasure{id, e.plan});
+          if (!started) {
+            if (started.error().code == Refusal::Code::on_hold)
+              world.sometimes("a legal hold kept what was to be erased");
             if (world.operators.one_in(2))
               (void)keeper.ask_now(ana, WithdrawErasure{id, "not wanted any more"});
             continue;
@@ -340,6 +344,26 @@ void Simulation::erase() {
     });
   if (process.end != End::none && !process.ended && !process.late) world.end_now(process);
   if (!process.ended && !process.late) leave(process);
+}
+
+// Holds come and go between a proposal, its approval and its start, at every scope.
+void Simulation::hold_or_let_go(Process& process) {
+  as_somebody(process, [&](Keeper& keeper) {
+    for (std::uint32_t i = 0; i < keeper.state().legal_holds.size(); ++i)
+      if (keeper.state().legal_holds[i].in_force() && counsel_.one_in(2) &&
+          keeper.ask_now(ana, ReleaseLegalHold{LegalHoldId{i}, "the case is over"}))
+        world.sometimes("a legal hold was released");
+    if (!counsel_.one_in(4)) return;
+    const State& state = keeper.state();
+    Scope scope;
+    scope.kind = static_cast<ScopeKind>(counsel_.below(4));
+    if (scope.kind == ScopeKind::pipeline) scope.pipeline = "items";
+    if (scope.kind == ScopeKind::run)
+      scope.run = RunId{static_cast<std::uint32_t>(counsel_.below(state.runs.size()))};
+    if (scope.kind == ScopeKind::partition)
+      scope.slot = SlotId{static_cast<std::uint32_t>(counsel_.below(state.slots.size()))};
+    (void)keeper.ask_now(ana, PlaceLegalHold{scope, "a case is open"});
+  });
 }
 
 // What was begun is done before anything else is.

@@ -178,8 +178,8 @@ Options options_with(Canary which, const Options& drawn) {
     case forget_marker:
     case marker_apart:
     case guess_absence:
-      o.target = Target::server;
-      o.append = which == guess_absence;
+      o.aim_at(Target::server);
+      o.mode = which == guess_absence ? LoadMode::append : LoadMode::replace;
       at_least(Fault::source, 100'000);
       at_least(Fault::kill, 10'000);
       at_least(Fault::lost_answer, 100'000);
@@ -188,14 +188,14 @@ Options options_with(Canary which, const Options& drawn) {
     case commit_without_sink:
     case forget_abort:
     case cancel_late:
-      o.target = Target::server;
+      o.aim_at(Target::server);
       at_least(Fault::lost_answer, 200'000);
       at_least(Fault::pause, 10'000);
       o.off(Fault::lost_tail);
       o.off(Fault::takeover);
       break;
     case give_up_unasked:  // while a writer that was overtaken stands still in its transaction
-      o.target = Target::server;
+      o.aim_at(Target::server);
       at_least(Fault::takeover, 200'000);
       at_least(Fault::pause, 40'000);
       at_least(Fault::server_error, 100'000);
@@ -204,14 +204,19 @@ Options options_with(Canary which, const Options& drawn) {
       o.partitions = std::max(o.partitions, 12U);
       o.concurrency = 4;
       break;
-    case half_the_rows: o.target = Target::server; break;
+    case half_the_rows: o.aim_at(Target::server); break;
     case wrong_rows_removed:  // where more than one generation stands
-      o.target = Target::server;
-      o.append = true;
+      o.aim_at(Target::server);
+      o.mode = LoadMode::append;
       o.rounds = std::max(o.rounds, 5U);
       break;
+    case forget_what_stands:
+      o.aim_at(Target::directory);
+      o.mode = LoadMode::merge;
+      o.rounds = std::max(o.rounds, 4U);
+      break;
     case unsynced_files:
-      o.target = Target::directory;
+      o.aim_at(Target::directory);
       at_least(Fault::power, 10'000);
       break;
     case no_backoff:

@@ -63,8 +63,9 @@ TEST_F(DirectorySinkTest, EvidenceNamesTheFilesReadersSee) {
 
 TEST_F(DirectorySinkTest, CurrentFilesAreThoseThatStand) {
   load(sink_->plan(day, 1, rows(1, 10, "a"), 1));
-  load(sink_->plan(day, 2, rows(1, 4, "b"), 2));
-  auto files = sink_->open()->current_files("things", day, {});
+  const LoadPlan second = sink_->plan(day, 2, rows(1, 4, "b"), 2);
+  load(second);
+  auto files = sink_->open()->current_files({"things", day, 2, second.load_id, {}});
   ASSERT_TRUE(files);
   std::string text;
   for (const fs::path& file : *files) {
@@ -73,16 +74,39 @@ TEST_F(DirectorySinkTest, CurrentFilesAreThoseThatStand) {
     text.append(std::istreambuf_iterator<char>(in), {});
   }
   EXPECT_EQ(text, "1\tb-1\n2\tb-2\n3\tb-3\n4\tb-4\n");
-  EXPECT_THAT(*sink_->open()->current_files("things", "other", {}), IsEmpty());
+  EXPECT_THAT(*sink_->open()->current_files({"things", "other", 0, {}, {}}), IsEmpty());
+}
+
+// A late writer's load had its rows merged into the next one of a book that knew nothing of them;
+// where the next one brought nothing new, it was even taken for that one.
+TEST_F(DirectorySinkTest, AMergeIsPutOverNothingButWhatTheBookHasAsCurrent) {
+  const LoadPlan first = sink_->plan(day, 1, rows(1, 4, "a"), 1, LoadMode::merge);
+  load(first);
+  LoadPlan others = sink_->plan(day, 2, rows(1, 6, "b"), 2, LoadMode::merge);
+  others.replaces = 1;
+  others.replaces_load_id = first.load_id;
+  load(others);
+  const MergeBase known{"things", day, 1, first.load_id, {}};
+  auto refused = sink_->open()->current_files(known);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "conflict");
+  EXPECT_THAT(refused.error().detail, testing::HasSubstr(hex(others.load_id)));
+  EXPECT_FALSE(sink_->open()->current_files({"things", day, 2, first.load_id, {}}));
+  EXPECT_FALSE(sink_->open()->current_files({"things", day, 0, {}, {}}));
+  MergeBase lost{"things", day, 0, {}, {{2, others.load_id}}};
+  EXPECT_THAT(*sink_->open()->current_files(lost), IsEmpty());
 }
 
 TEST_F(DirectorySinkTest, MergeIsRefusedWhenItWasStagedOverAnotherGeneration) {
-  load(sink_->plan(day, 1, rows(1, 4, "a"), 1, LoadMode::merge));
+  const LoadPlan first = sink_->plan(day, 1, rows(1, 4, "a"), 1, LoadMode::merge);
+  load(first);
   LoadPlan stale = sink_->plan(day, 2, rows(1, 6, "b"), 2, LoadMode::merge);
   auto refused = sink_->open()->load(stale);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, "conflict");
   stale.replaces = 1;
+  EXPECT_FALSE(sink_->open()->load(stale));
+  stale.replaces_load_id = first.load_id;
   load(stale);
 }
 

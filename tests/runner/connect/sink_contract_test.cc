@@ -149,6 +149,23 @@ TEST_P(SinkContract, AppendAddsNothingToALoadTheBookNeverIntended) {
   load(ours);
 }
 
+TEST_P(SinkContract, MergeIsPutOverNoLoadTheBookNeverIntended) {
+  sink_->prepare(LoadMode::merge);
+  const LoadPlan others = sink_->plan(day, 1, rows(1, 6, "a"), 5, LoadMode::merge);
+  load(others);
+  LoadPlan ours = sink_->plan(day, 2, rows(4, 8, "b"), 6, LoadMode::merge);
+  std::erase(ours.intended, others.load_id);
+  auto refused = sink_->open()->load(ours);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "conflict");
+  EXPECT_THAT(refused.error().detail, HasSubstr(hex(others.load_id)));
+  EXPECT_THAT(sink_->visible(), ElementsAreArray(rows(1, 6, "a")));
+  ours.intended.push_back(others.load_id);
+  ours.replaces = others.generation;
+  ours.replaces_load_id = others.load_id;
+  load(ours);
+}
+
 // The book calls the first load lost: whatever is left of it goes out of sight with the load that
 // comes in its place, and never comes back.
 TEST_P(SinkContract, AppendTakesWhatIsLeftOfALostLoadOutOfSight) {
