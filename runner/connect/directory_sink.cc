@@ -523,7 +523,10 @@ SinkResult<std::vector<std::filesystem::path>> Driver::current_files(const Merge
     if (!history) return std::unexpected(history.error());
     generations = std::move(*history);
   }
-  const auto stand = merged_with(base, marks(generations));
+  // Up to the base: what somebody else put over it load() finds to be the same, or refuses.
+  const std::vector<MarkedGeneration> marked = marks(generations);
+  const auto stand =
+      merged_with(base, std::span(marked).first(count_before(marked, base.generation + 1)));
   if (!stand) return std::unexpected(stand.error());
   for (const StoredGeneration& stored : generations) {
     if (stored.manifest.pipeline != base.pipeline) continue;

@@ -17,12 +17,6 @@ std::vector<Generation> lost_in(std::span<const MarkedGeneration> history) {
   return lost;
 }
 
-std::size_t count_before(std::span<const MarkedGeneration> history, Generation generation) {
-  return static_cast<std::size_t>(
-      std::ranges::lower_bound(history, generation, {}, &MarkedGeneration::generation) -
-      history.begin());
-}
-
 std::vector<Generation> stand_without(std::span<const MarkedGeneration> history,
                                       const std::vector<Generation>& lost) {
   std::vector<Generation> stand;
@@ -38,6 +32,12 @@ std::vector<Generation> stand_without(std::span<const MarkedGeneration> history,
 }
 
 }  // namespace
+
+std::size_t count_before(std::span<const MarkedGeneration> history, Generation generation) {
+  return static_cast<std::size_t>(
+      std::ranges::lower_bound(history, generation, {}, &MarkedGeneration::generation) -
+      history.begin());
+}
 
 std::vector<Generation> standing(std::span<const MarkedGeneration> history) {
   return stand_without(history, lost_in(history));

@@ -43,6 +43,9 @@ bool is_lost(std::span<const MarkedGeneration> history, Generation generation);
 SinkResult<void> check_added_to(const LoadPlan& plan, std::span<const MarkedGeneration> history,
                                 std::string_view target);
 
+// How many of them are before `generation`.
+std::size_t count_before(std::span<const MarkedGeneration> history, Generation generation);
+
 // What stands, where that is what the book has as current; else a conflict: put over something
 // else, the merged rows would not be those the book can account for.
 SinkResult<std::vector<Generation>> merged_with(const MergeBase& base,

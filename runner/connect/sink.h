@@ -146,8 +146,9 @@ class SinkDriver {
   // Everything the sink's markers say, for reconcile. deep: check the data against them too.
   virtual SinkResult<std::vector<SinkGeneration>> inventory(bool deep) = 0;
 
-  // Absolute paths of the files a merge into a directory is put over; empty elsewhere. A conflict
-  // where something else stands: its rows are no part of the book's story.
+  // Absolute paths of the files a merge into a directory is put over; empty elsewhere. Those of the
+  // base, whatever was put over it since: that is no part of the book's story, and load() judges
+  // it.
   virtual SinkResult<std::vector<std::filesystem::path>> current_files(const MergeBase& base) = 0;
 
   // Removes what overtaken attempts at the plan's slot left, and superseded data that can no longer

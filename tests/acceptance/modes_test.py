@@ -7,6 +7,7 @@ import glob
 import hashlib
 import json
 import os
+import shutil
 import zipfile
 
 import small
@@ -159,6 +160,26 @@ sink:
         said = project.do("reconcile", FILE, "--deep", exits=9).err
         self.assertIn("no run loads what is damaged", said)
         self.assertNotIn("loads again", said)
+
+    def test_a_merge_is_put_over_nothing_that_the_book_does_not_know(self):
+        project = self.made("""source: {csv: {path: "feed/{month}/sales.csv"}}
+partition: {by: month, type: string}
+sink: {jsonl: {path: lake}, mode: merge, key: [id]}
+""")
+
+        self.feed(project, 1, sales(1, 5))
+        project.do("run", FILE)
+        shutil.copytree(project.book, project.at("older"), symlinks=True)
+        self.feed(project, 1, [(1600, "2026-01-20", "of the other copy", 1)])
+        project.do("run", FILE)
+        there = self.lines(project)
+        shutil.rmtree(project.book)
+        os.rename(project.at("older"), project.book)
+        self.feed(project, 1, [(1700, "2026-01-20", "ours", 1)])
+        self.assertIn("generation 2 holds load", project.do("run", FILE, exits=1).out)
+        self.assertEqual(self.lines(project), there)
+        self.assertIn("daybook reconcile", project.do("explain", "2026-01").out)
+        self.assertIn("never intended this load", project.do("reconcile", FILE, exits=9).out)
 
     def test_a_load_of_many_files_lists_them_beside_its_commit(self):
         project = small.make(self.project(), sink='parquet: {path: "lake/orders"}', days=small.DAYS[:1])

@@ -30,7 +30,19 @@ std::string verdict(const State& state, const Slot& slot) {
   return out;
 }
 
-std::vector<std::string> advice(const Slot& slot) {
+// Why the partition as a whole is set aside: what its last entry says.
+Result<std::string> set_aside_for(const Ledger& ledger, const Slot& slot) {
+  std::string reason;
+  const auto read = ledger.read(slot.story, slot.story + 1, [&](EntryIndex, Bytes bytes) {
+    if (const auto entry = decode(bytes))
+      if (const auto* aside = std::get_if<SlotQuarantined>(&entry->event)) reason = aside->reason;
+    return true;
+  });
+  if (!read) return std::unexpected(read.error());
+  return reason;
+}
+
+std::vector<std::string> advice(const Slot& slot, std::string_view set_aside_for) {
   const std::string& key = slot.partition;
   switch (slot.phase) {
     case SlotPhase::held:
@@ -40,6 +52,10 @@ std::vector<std::string> advice(const Slot& slot) {
       return {slot.approval ? fmt::format("daybook approvals approve {} --key …", *slot.approval)
                             : "daybook approvals list"};
     case SlotPhase::quarantined:
+      if (set_aside_for == "conflict")
+        return {"daybook reconcile     what the target holds, and the book does not know",
+                fmt::format(
+                    "daybook quarantine release-partition {} --reason …  once it is settled", key)};
       return {fmt::format("daybook quarantine release-partition {} --reason …", key)};
     case SlotPhase::failed:
     case SlotPhase::lost:
@@ -110,7 +126,13 @@ Outcome explain(Invocation& in) {
                                       {"kind", line.kind},
                                       {"sentence", line.text}});
   }
-  const auto next = advice(slot);
+  std::string reason;
+  if (slot.phase == SlotPhase::quarantined) {
+    auto said = set_aside_for(*book->ledger, slot);
+    if (!said) return std::unexpected(problem_of(said.error()));
+    reason = std::move(*said);
+  }
+  const auto next = advice(slot, reason);
   document.json["next"] = next;
   if (!next.empty()) {
     document.text += "\nnext\n";

@@ -79,22 +79,32 @@ TEST_F(DirectorySinkTest, CurrentFilesAreThoseThatStand) {
 
 // A late writer's load had its rows merged into the next one of a book that knew nothing of them;
 // where the next one brought nothing new, it was even taken for that one.
-TEST_F(DirectorySinkTest, AMergeIsPutOverNothingButWhatTheBookHasAsCurrent) {
+TEST_F(DirectorySinkTest, AMergeIsPutOverWhatTheBookHasAsCurrentAndNothingElse) {
   const LoadPlan first = sink_->plan(day, 1, rows(1, 4, "a"), 1, LoadMode::merge);
   load(first);
   LoadPlan others = sink_->plan(day, 2, rows(1, 6, "b"), 2, LoadMode::merge);
   others.replaces = 1;
   others.replaces_load_id = first.load_id;
   load(others);
-  const MergeBase known{"things", day, 1, first.load_id, {}};
-  auto refused = sink_->open()->current_files(known);
+  const auto of_first = sink_->open()->current_files({"things", day, 1, first.load_id, {}});
+  ASSERT_TRUE(of_first) << of_first.error().detail;
+  EXPECT_THAT(of_first->front().string(), testing::HasSubstr(hex(first.load_id).substr(0, 16)));
+  EXPECT_THAT(*sink_->open()->current_files({"things", day, 0, {}, {}}), IsEmpty());
+  for (const MergeBase& other :
+       {MergeBase{"things", day, 2, first.load_id, {}},
+        MergeBase{"things", day, 3, first.load_id, {}},
+        MergeBase{"things", day, 2, others.load_id, {{2, others.load_id}}}}) {
+    const auto refused = sink_->open()->current_files(other);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, "conflict");
+  }
+  // Over what somebody else put there nothing comes in.
+  LoadPlan ours = sink_->plan(day, 3, rows(1, 6, "c"), 3, LoadMode::merge);
+  ours.replaces = 1;
+  ours.replaces_load_id = first.load_id;
+  const auto refused = sink_->open()->load(ours);
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, "conflict");
   EXPECT_THAT(refused.error().detail, testing::HasSubstr(hex(others.load_id)));
-  EXPECT_FALSE(sink_->open()->current_files({"things", day, 2, first.load_id, {}}));
-  EXPECT_FALSE(sink_->open()->current_files({"things", day, 0, {}, {}}));
-  MergeBase lost{"things", day, 0, {}, {{2, others.load_id}}};
-  EXPECT_THAT(*sink_->open()->current_files(lost), IsEmpty());
 }
 
 TEST_F(DirectorySinkTest, MergeIsRefusedWhenItWasStagedOverAnotherGeneration) {
