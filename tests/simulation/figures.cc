@@ -28,7 +28,6 @@ const std::initializer_list<std::string_view> registered_sometimes = {
     "a source was slower than the attempt may take",
     "a source changed while it was read",
     "a merge kept rows that stood",
-    "a merge was refused: what it was staged over does not stand",
     "a load waited for another's transaction",
     "a load waited for another's lock",
     "a commit arrived after its client had given up",

@@ -219,13 +219,9 @@ void Simulation::check_end(Process& process) {
   for (const Slot& slot : state.slots)
     for (const GenerationState& g : slot.generations) known.insert(g.load_id);
   std::set<SlotId> let_in;
-  for (const Entry& entry : decoded()) {
+  for (const Entry& entry : decoded())
     if (const auto* decided = std::get_if<HoldDecided>(&entry.event))
       if (decided->decision == HoldDecision::load_anyway) let_in.insert(decided->slot);
-    if (const auto* failed = std::get_if<AttemptFailed>(&entry.event))
-      if (failed->fingerprint == "conflict: the generation merged with is not the current one")
-        world.sometimes("a merge was refused: what it was staged over does not stand");
-  }
   std::set<std::string> foreign;
   const auto in_sink = loads_in_sink();
   for (const auto& [partition, loads] : in_sink)
