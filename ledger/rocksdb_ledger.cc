@@ -260,8 +260,8 @@ class Keeper : public RocksdbLedger {
   AnchorHead anchored_;
   std::atomic<bool> stopped_ = false;
 
-  RocksdbGroup own_group_;    // append's
-  std::uint64_t stored_ = 0;  // entries the database has
+  RocksdbGroup own_group_;                 // append's
+  std::atomic<std::uint64_t> stored_ = 0;  // entries the database has: store() writes it
 
   mutable std::mutex mutex_;
   TreeHead head_;        // of what is durable
