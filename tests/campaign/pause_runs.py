@@ -21,7 +21,7 @@ import subprocess
 import time
 
 import campaign
-from campaign import PIPELINE, Campaign
+from campaign import PARTITIONS, PIPELINE, Campaign
 from harness import Failed
 
 
@@ -79,8 +79,14 @@ class Pauses(Campaign):
     # --- zombies ----------------------------------------------------------------------------------
 
     def zombie_cycle(self):
-        self.mutate()
-        point = self.choose_point(self.run_points) if self.random.random() < 0.7 else None
+        # Now and then it stands behind the last load it has to make: there it has nothing left that is another's.
+        nothing_left = self.done % 9 == 1
+        if nothing_left:
+            self.mutate([self.random.choice(PARTITIONS)])
+            point = "run.load_committed:1"
+        else:
+            self.mutate()
+            point = self.choose_point(self.run_points) if self.random.random() < 0.7 else None
         zombie = self.stopped_run(point)
         if zombie is None:
             self.finish_run()
@@ -92,7 +98,7 @@ class Pauses(Campaign):
         if self.options.sink == "postgres":
             self.sink.server.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                                  "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'")
-        if self.random.random() < 0.5:
+        if not nothing_left and self.random.random() < 0.5:
             self.mutate()
         self.project.environment["DAYBOOK_BOOK"] = other
         copied = self.project.size()
@@ -103,7 +109,7 @@ class Pauses(Campaign):
         # Sometimes the sources change once more before the first keeper wakes: it must not bring that either, where
         # its successor has worked. What the successor has not touched is open to it, and nobody promises otherwise.
         touched = self.partitions_of_attempts(copied)
-        woken_to_new = bool(touched) and self.random.random() < 0.6
+        woken_to_new = not nothing_left and bool(touched) and self.random.random() < 0.6
         if woken_to_new:
             self.mutate(touched)
         zombie.send_signal(signal.SIGCONT)
