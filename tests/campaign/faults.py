@@ -159,7 +159,7 @@ OUTSIDE = [
     "memory errors between parsing and hashing;",
     "two living keepers of two copies of one book: the fence stops the overtaken one wherever its successor has "
     "worked; a partition that the successor has not touched yet is open to it, and is then a conflict that a person "
-    "settles, and nothing is appended to it; a book has one writer;",
+    "settles, and nothing is appended to it or merged over it; a book has one writer;",
     "a PostgreSQL standby that is promoted without the last commits: `reconcile` finds it afterwards, nothing "
     "prevents it but a synchronous standby;",
     "a compensation of a load that such a standby lost can never be done: once the sink has said so, a person withdraws "
