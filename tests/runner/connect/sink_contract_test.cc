@@ -45,6 +45,29 @@ class SinkContract : public testing::TestWithParam<std::string> {
     }
     return "not in the inventory";
   }
+  // A load of `content` beside one of a writer the book does not know of does not come in, and the
+  // refusal names that one; returned is the same load once the book knows of it.
+  LoadPlan refused_beside_anothers(LoadMode mode, const Rows& content) {
+    sink_->prepare(mode);
+    const LoadPlan others = sink_->plan(day, 1, rows(1, 6, "a"), 5, mode);
+    load(others);
+    LoadPlan ours = sink_->plan(day, 2, content, 6, mode);
+    std::erase(ours.intended, others.load_id);
+    const auto refused = sink_->open()->load(ours);
+    EXPECT_FALSE(refused);
+    if (!refused) {
+      EXPECT_EQ(refused.error().code, "conflict");
+      EXPECT_THAT(refused.error().detail, HasSubstr(hex(others.load_id)));
+    }
+    const auto settled = sink_->open()->settle(ours);
+    EXPECT_TRUE(settled) << settled.error().detail;
+    EXPECT_FALSE(settled && *settled);
+    EXPECT_THAT(sink_->visible(), ElementsAreArray(rows(1, 6, "a")));
+    ours.intended.push_back(others.load_id);
+    ours.replaces = others.generation;
+    ours.replaces_load_id = others.load_id;
+    return ours;
+  }
 
   std::unique_ptr<SinkUnderTest> sink_;
 };
@@ -132,38 +155,11 @@ TEST_P(SinkContract, AppendAddsToWhatIsThere) {
 
 // Of a writer the book does not know of, as of a copy of it: adding to that would double its rows.
 TEST_P(SinkContract, AppendAddsNothingToALoadTheBookNeverIntended) {
-  sink_->prepare(LoadMode::append);
-  const LoadPlan others = sink_->plan(day, 1, rows(1, 6, "a"), 5, LoadMode::append);
-  load(others);
-  LoadPlan ours = sink_->plan(day, 2, rows(1, 8, "b"), 6, LoadMode::append);
-  std::erase(ours.intended, others.load_id);
-  auto refused = sink_->open()->load(ours);
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, "conflict");
-  EXPECT_THAT(refused.error().detail, HasSubstr(hex(others.load_id)));
-  auto settled = sink_->open()->settle(ours);
-  ASSERT_TRUE(settled) << settled.error().detail;
-  EXPECT_FALSE(*settled);
-  EXPECT_THAT(sink_->visible(), ElementsAreArray(rows(1, 6, "a")));
-  ours.intended.push_back(others.load_id);
-  load(ours);
+  load(refused_beside_anothers(LoadMode::append, rows(1, 8, "b")));
 }
 
 TEST_P(SinkContract, MergeIsPutOverNoLoadTheBookNeverIntended) {
-  sink_->prepare(LoadMode::merge);
-  const LoadPlan others = sink_->plan(day, 1, rows(1, 6, "a"), 5, LoadMode::merge);
-  load(others);
-  LoadPlan ours = sink_->plan(day, 2, rows(4, 8, "b"), 6, LoadMode::merge);
-  std::erase(ours.intended, others.load_id);
-  auto refused = sink_->open()->load(ours);
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, "conflict");
-  EXPECT_THAT(refused.error().detail, HasSubstr(hex(others.load_id)));
-  EXPECT_THAT(sink_->visible(), ElementsAreArray(rows(1, 6, "a")));
-  ours.intended.push_back(others.load_id);
-  ours.replaces = others.generation;
-  ours.replaces_load_id = others.load_id;
-  load(ours);
+  load(refused_beside_anothers(LoadMode::merge, rows(4, 8, "b")));
 }
 
 // The book calls the first load lost: whatever is left of it goes out of sight with the load that
