@@ -55,7 +55,7 @@ class Following {
       const GenerationState& g = *generation(slot, became->second.second);
       touched.generation = g.number;
       touched.standing = g.standing;
-      touched.current = g.standing == Standing::committed || g.standing == Standing::verified;
+      touched.current = stands(g.standing);
       touched.rows = g.rows;
       by_load_[g.load_id] = touched.depth;
     }

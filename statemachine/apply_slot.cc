@@ -204,7 +204,7 @@ void Fold::on(const LoadCommitted& e) {
   // With append, earlier loads of the slot stay; otherwise this one stands in their place.
   if (g->mode != LoadMode::append) {
     for (GenerationState& old : s->generations)
-      if (old.number != g->number && stands(old)) old.standing = Standing::superseded;
+      if (old.number != g->number && stands(old.standing)) old.standing = Standing::superseded;
     for (const BatchId id : s->batches)
       if (BatchState& b = batch(id); b.attempt < s->attempt) b.superseded = true;
   }

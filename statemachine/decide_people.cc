@@ -144,8 +144,7 @@ std::expected<void, Refusal> sound(const State& state, CompensationAction action
   const Slot* slot = state.find(step.slot);
   if (slot == nullptr) return refuse(unknown, "there is no slot {}", step.slot);
   const GenerationState* current = generation(*slot, step.generation);
-  if (current == nullptr || step.generation != slot->current ||
-      (current->standing != Standing::committed && current->standing != Standing::verified))
+  if (current == nullptr || step.generation != slot->current || !stands(current->standing))
     return refuse(stale, "generation {} of {} is not the current one", step.generation,
                   describe(*slot));
   // Of a run that has ended nothing is under way, whatever phase it left behind.

@@ -145,8 +145,7 @@ Plan plan(const State& state, const Slot& slot, const RunState& run, const PlanP
   if (ask && same_work(slot, run, c.inputs, Standing::compensated) != nullptr)
     return {.act = Act::skip, .skip = SkipReason::compensated};
   const auto holds_them = [&](const GenerationState& g) {
-    return (g.standing == Standing::committed || g.standing == Standing::verified) &&
-           g.inputs == c.inputs;
+    return stands(g.standing) && g.inputs == c.inputs;
   };
   if (c.appends && !c.force && std::ranges::any_of(slot.generations, holds_them))
     return {.act = Act::skip, .skip = SkipReason::appended};
@@ -452,7 +451,7 @@ Decision on(const State& state, const Context&, const LoseLoad& c) {
   const auto load = std::ranges::find(slot->generations, c.load_id, &GenerationState::load_id);
   if (load == slot->generations.end())
     return refuse(unknown, "{} has no such load", describe(*slot));
-  if (load->standing != Standing::committed && load->standing != Standing::verified)
+  if (!stands(load->standing))
     return refuse(wrong_phase, "generation {} of {} does not stand", load->number, describe(*slot));
   return {{LoadLost{.slot = c.slot, .load_id = c.load_id, .evidence = c.evidence}}};
 }

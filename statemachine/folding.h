@@ -70,13 +70,10 @@ struct Fold {
 
   BatchState& batch(BatchId id) { return state.batches[static_cast<std::size_t>(id)]; }
 
-  static bool stands(const GenerationState& g) {
-    return g.standing == Standing::committed || g.standing == Standing::verified;
-  }
-
   // What readers see when `s.current` is gone: with append, the load before it.
   static Generation last_standing(const Slot& s) {
-    const auto last = std::ranges::find_if(s.generations.rbegin(), s.generations.rend(), stands);
+    const auto last = std::ranges::find_if(s.generations.rbegin(), s.generations.rend(), stands,
+                                           &GenerationState::standing);
     return last == s.generations.rend() ? 0 : last->number;
   }
 

@@ -234,9 +234,8 @@ struct Check {
     const Slot* s = slot(e.slot);
     if (s == nullptr) return;
     const auto g = std::ranges::find(s->generations, e.load_id, &GenerationState::load_id);
-    require(g != s->generations.end() &&
-                (g->standing == Standing::committed || g->standing == Standing::verified),
-            "I23", "slot {} loses a load that does not stand", e.slot);
+    require(g != s->generations.end() && stands(g->standing), "I23",
+            "slot {} loses a load that does not stand", e.slot);
   }
   void on(const Reconciled&) {}
 
@@ -425,16 +424,15 @@ std::vector<InvariantViolation> violations(const State& state) {
     std::size_t standing = 0;
     bool append = false;
     for (const GenerationState& g : slot.generations) {
-      standing += g.standing == Standing::committed || g.standing == Standing::verified;
+      standing += stands(g.standing);
       append = append || g.mode == LoadMode::append;
     }
     require(append || standing <= 1, "I22",
             fmt::format("{} has {} standing generations", who, standing));
     if (slot.current != 0) {
       const GenerationState* current = generation(slot, slot.current);
-      require(current != nullptr && (current->standing == Standing::committed ||
-                                     current->standing == Standing::verified),
-              "I22", fmt::format("the current generation of {} does not stand", who));
+      require(current != nullptr && stands(current->standing), "I22",
+              fmt::format("the current generation of {} does not stand", who));
     }
     require(
         slot.phase != SlotPhase::load_intended ||

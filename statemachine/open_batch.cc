@@ -10,7 +10,7 @@ bool is_open(const State& state, BatchId id) {
   if (batch.superseded) return false;
   if (slot.staged && slot.staged->batch == id) return true;
   return std::ranges::any_of(slot.generations, [&](const GenerationState& g) {
-    return g.batch == id && (g.standing == Standing::committed || g.standing == Standing::verified);
+    return g.batch == id && stands(g.standing);
   });
 }
 

@@ -45,6 +45,11 @@ enum class Standing : std::uint8_t {
   lost
 };
 
+// Whether the target shows it, as far as the book knows.
+constexpr bool stands(Standing standing) {
+  return standing == Standing::committed || standing == Standing::verified;
+}
+
 struct GenerationState {
   Generation number = 0;
   Standing standing = Standing::intended;

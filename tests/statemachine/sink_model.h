@@ -52,8 +52,7 @@ class SinkModel {
       const Slot& slot = state.slots[i];
       std::set<Generation> standing;
       for (const GenerationState& g : slot.generations)
-        if (g.standing == Standing::committed || g.standing == Standing::verified)
-          standing.insert(g.number);
+        if (stands(g.standing)) standing.insert(g.number);
       const auto found = visible_.find(SlotId{i});
       const std::set<Generation> there =
           found == visible_.end() ? std::set<Generation>{} : found->second;
