@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "ledger/assertion.h"
+#include "ledger/utf8.h"
 
 namespace daybook {
 namespace {
@@ -46,26 +47,7 @@ std::uint64_t from_big_endian(std::string_view text) {
   return value;
 }
 
-// One code point, or 0 bytes where the text is not UTF-8.
-std::size_t utf8_length(std::string_view text, std::uint32_t& point) {
-  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
-  if (byte(0) < 0x80) {
-    point = byte(0);
-    return 1;
-  }
-  const std::size_t length = byte(0) >= 0xf0 ? 4 : byte(0) >= 0xe0 ? 3 : 2;
-  if (byte(0) < 0xc2 || byte(0) > 0xf4 || text.size() < length) return 0;
-  point = byte(0) & (0x7fU >> length);
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-    point = point << 6 | (byte(i) & 0x3fU);
-  }
-  constexpr std::uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-  if (point < least[length] || point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) return 0;
-  return length;
-}
-
-bool is_space(std::uint32_t c) {
+bool is_space(char32_t c) {
   return (c >= 9 && c <= 13) || c == ' ' || c == 0x85 || c == 0xa0 || c == 0x1680 ||
          (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f ||
          c == 0x3000;
@@ -74,17 +56,16 @@ bool is_space(std::uint32_t c) {
 template <typename Allowed>
 bool every_point(std::string_view text, const Allowed& allowed) {
   while (!text.empty()) {
-    std::uint32_t point = 0;
-    const std::size_t length = utf8_length(text, point);
-    if (length == 0 || !allowed(point)) return false;
-    text.remove_prefix(length);
+    const CodePoint c = first_code_point(text);
+    if (c.length == 0 || !allowed(c.value)) return false;
+    text.remove_prefix(c.length);
   }
   return true;
 }
 
 bool valid_name(std::string_view name) {
   return !name.empty() &&
-         every_point(name, [](std::uint32_t c) { return c >= 0x20 && c != '+' && !is_space(c); });
+         every_point(name, [](char32_t c) { return c >= 0x20 && c != '+' && !is_space(c); });
 }
 
 std::string cosigned_message(std::uint64_t time, std::string_view text) {
@@ -183,7 +164,7 @@ Result<NoteVerifier> parse_vkey(std::string_view text) {
 
 Result<Note> parse_note(std::string_view bytes) {
   if (bytes.size() > note_bytes_max) return invalid("note: too long");
-  if (!every_point(bytes, [](std::uint32_t c) { return c >= 0x20 || c == '\n'; })) {
+  if (!every_point(bytes, [](char32_t c) { return c >= 0x20 || c == '\n'; })) {
     return invalid("note: not UTF-8, or a control byte");
   }
   const std::size_t blank = bytes.rfind("\n\n");

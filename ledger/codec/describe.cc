@@ -9,6 +9,7 @@
 
 #include "ledger/codec/entry.capnp.h"
 #include "ledger/codec/event_codec.h"
+#include "ledger/utf8.h"
 
 namespace daybook {
 namespace {
@@ -36,26 +37,10 @@ std::string octets(capnp::Data::Reader data) {
   return hex(std::as_bytes(std::span(data.begin(), data.size())));
 }
 
-// The length of the UTF-8 sequence that `text` begins with, 0 where it begins with none.
-std::size_t utf8_length(std::string_view text) {
-  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned lead = at(0);
-  const std::size_t length = lead < 0x80 ? 1 : lead >> 5 == 6 ? 2 : lead >> 4 == 14 ? 3 : 4;
-  if (lead < 0x80) return 1;
-  if (lead < 0xc2 || lead > 0xf4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i)
-    if (at(i) >> 6 != 2) return 0;
-  const unsigned second = at(1);
-  if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) ||
-      (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f))
-    return 0;
-  return length;
-}
-
 std::string in_quotes(std::string_view text) {
   std::string out = "\"";
   while (!text.empty()) {
-    const std::size_t length = utf8_length(text);
+    const std::size_t length = first_code_point(text).length;
     const auto c = static_cast<unsigned char>(text.front());
     if (length == 0)
       out += "\xef\xbf\xbd";

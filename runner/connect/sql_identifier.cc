@@ -2,44 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <cstdint>
+#include "ledger/utf8.h"
 
 namespace daybook {
-namespace {
-
-// Strict UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF.
-bool valid_utf8(std::string_view text) {
-  std::size_t i = 0;
-  while (i < text.size()) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    std::size_t more = 0;
-    std::uint32_t point = 0, least = 0;
-    if (lead < 0x80) {
-      ++i;
-      continue;
-    }
-    if ((lead & 0xE0U) == 0xC0U) {
-      more = 1, point = lead & 0x1FU, least = 0x80;
-    } else if ((lead & 0xF0U) == 0xE0U) {
-      more = 2, point = lead & 0x0FU, least = 0x800;
-    } else if ((lead & 0xF8U) == 0xF0U) {
-      more = 3, point = lead & 0x07U, least = 0x10000;
-    } else {
-      return false;
-    }
-    if (text.size() - i <= more) return false;
-    for (std::size_t k = 1; k <= more; ++k) {
-      const auto next = static_cast<unsigned char>(text[i + k]);
-      if ((next & 0xC0U) != 0x80U) return false;
-      point = point << 6U | (next & 0x3FU);
-    }
-    if (point < least || point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF)) return false;
-    i += more + 1;
-  }
-  return true;
-}
-
-}  // namespace
 
 std::string sql_identifier_fault(std::string_view name) {
   if (name.empty()) return "is empty";

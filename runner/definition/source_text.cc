@@ -50,37 +50,8 @@ std::string visible(std::string_view text) {
 }  // namespace
 
 CodePoint code_point(std::string_view text, std::size_t offset) {
-  auto byte = [&](std::size_t i) -> unsigned { return static_cast<unsigned char>(text[i]); };
-  auto continues = [&](std::size_t i) { return i < text.size() && (byte(i) & 0xC0) == 0x80; };
-  const unsigned b = byte(offset);
-  if (b < 0x80) return {b, 1};
-  if (b >= 0xC2 && b < 0xE0 && continues(offset + 1))
-    return {((b & 0x1F) << 6) | (byte(offset + 1) & 0x3F), 2};
-  if (b >= 0xE0 && b < 0xF0 && continues(offset + 1) && continues(offset + 2)) {
-    const char32_t c =
-        ((b & 0x0F) << 12) | ((byte(offset + 1) & 0x3F) << 6) | (byte(offset + 2) & 0x3F);
-    if (c >= 0x800 && (c < 0xD800 || c > 0xDFFF)) return {c, 3};
-  }
-  if (b >= 0xF0 && b < 0xF5 && continues(offset + 1) && continues(offset + 2) &&
-      continues(offset + 3)) {
-    const char32_t c = ((b & 0x07) << 18) | ((byte(offset + 1) & 0x3F) << 12) |
-                       ((byte(offset + 2) & 0x3F) << 6) | (byte(offset + 3) & 0x3F);
-    if (c >= 0x10000 && c <= 0x10FFFF) return {c, 4};
-  }
-  return {0xFFFD, 1};
-}
-
-std::size_t invalid_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    if (static_cast<unsigned char>(text[i]) < 0x80) {
-      ++i;
-      continue;
-    }
-    const CodePoint c = code_point(text, i);
-    if (c.length == 1) return i;
-    i += c.length;
-  }
-  return std::string_view::npos;
+  const CodePoint c = first_code_point(text.substr(offset));
+  return c.length == 0 ? CodePoint{0xFFFD, 1} : c;
 }
 
 bool is_bidi_control(char32_t c) {

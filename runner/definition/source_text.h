@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ledger/utf8.h"
 #include "runner/definition/diagnostic.h"
 #include "runner/definition/diagnostic_codes.h"
 
@@ -66,15 +67,7 @@ void report_file(Diagnostics& diagnostics, const DiagnosticCode& code, const std
 // text is quoted in messages.
 std::string excerpt(std::string_view text, std::size_t bytes = 80);
 
-// Offset of the first byte that is not part of valid UTF-8 (overlong forms and surrogates are
-// invalid); npos when all is well.
-std::size_t invalid_utf8(std::string_view text);
-
-// Length of the code point at `offset` of valid UTF-8, and its value.
-struct CodePoint {
-  char32_t value = 0;
-  std::size_t length = 1;
-};
+// The code point at `offset`; U+FFFD of one byte where there is none.
 CodePoint code_point(std::string_view text, std::size_t offset);
 
 // Characters that make text read otherwise than it is: bidirectional controls and invisible ones.

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <limits>
 
+#include "ledger/utf8.h"
 #include "runner/definition/suggestion.h"
 #include "tools/daybook/terminal.h"
 

@@ -1,5 +1,6 @@
 #include "tools/daybook/record_items.h"
 
+#include "ledger/utf8.h"
 #include "replay/words.h"
 
 namespace daybook {

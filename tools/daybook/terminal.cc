@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <optional>
 
+#include "ledger/utf8.h"
+
 namespace daybook {
 
 namespace {
@@ -24,28 +26,6 @@ std::optional<unsigned> number(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
   if (error != std::errc() || end != text.data() + text.size() || out == 0) return std::nullopt;
   return out;
-}
-
-struct Character {
-  std::size_t bytes = 0;  // 0: not UTF-8
-  char32_t code = 0;
-};
-
-Character next(std::string_view text) {
-  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned lead = at(0);
-  if (lead < 0x80) return {1, lead};
-  if (lead < 0xc2 || lead > 0xf4) return {};
-  const std::size_t length = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-  if (text.size() < length) return {};
-  char32_t code = lead & (0x7fU >> length);
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((at(i) & 0xc0U) != 0x80) return {};
-    code = code << 6 | (at(i) & 0x3fU);
-  }
-  constexpr std::array<char32_t, 5> least = {0, 0, 0x80, 0x800, 0x10000};
-  if (code < least[length] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return {};
-  return {length, code};
 }
 
 // Controls of the second block, marks of direction, and what takes no place but is there.
@@ -102,34 +82,25 @@ std::string printable(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
-    const Character c = next(text);
+    const CodePoint c = first_code_point(text);
     const auto byte = static_cast<unsigned char>(text.front());
-    if (c.bytes == 0)
+    if (c.length == 0)
       out += fmt::format("\\x{:02x}", byte);
-    else if (c.code == '\n')
+    else if (c.value == '\n')
       out += "\\n";
-    else if (c.code == '\r')
+    else if (c.value == '\r')
       out += "\\r";
-    else if (c.code == '\t')
+    else if (c.value == '\t')
       out += "\\t";
-    else if (c.code < 0x20 || c.code == 0x7f)
+    else if (c.value < 0x20 || c.value == 0x7f)
       out += fmt::format("\\x{:02x}", byte);
-    else if (deceptive(c.code))
-      out += fmt::format("\\u{{{:x}}}", static_cast<std::uint32_t>(c.code));
+    else if (deceptive(c.value))
+      out += fmt::format("\\u{{{:x}}}", static_cast<std::uint32_t>(c.value));
     else
-      out.append(text, 0, c.bytes);
-    text.remove_prefix(std::max<std::size_t>(c.bytes, 1));
+      out.append(text, 0, c.length);
+    text.remove_prefix(std::max<std::size_t>(c.length, 1));
   }
   return out;
-}
-
-bool valid_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const Character c = next(text);
-    if (c.bytes == 0) return false;
-    text.remove_prefix(c.bytes);
-  }
-  return true;
 }
 
 std::size_t columns(std::string_view text) {

@@ -30,8 +30,6 @@ std::string styled(const Terminal& terminal, Style style, std::string_view text)
 // characters, bidirectional marks, and bytes that are not UTF-8 (as \xNN).
 std::string printable(std::string_view text);
 
-bool valid_utf8(std::string_view text);
-
 std::string indented(std::string_view lines);  // each printable, behind two spaces
 
 // Columns of a printable text (code points; wide ones are rare here and count one).

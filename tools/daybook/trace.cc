@@ -3,6 +3,7 @@
 #include <set>
 
 #include "ledger/codec/event_codec.h"
+#include "ledger/utf8.h"
 #include "replay/sentences.h"
 #include "replay/words.h"
 #include "runner/definitions.h"
