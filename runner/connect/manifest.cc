@@ -150,7 +150,7 @@ Result<Manifest> read_manifest(std::string_view text) {
                          .digest = digest_at(file, "sha256")});
     }
     for (const Json& lost : json.value("lost", Json::array()))
-      m.lost.push_back({lost.at("generation").get<Generation>(), digest_at(lost, "load_id")});
+      m.lost.push_back({number_at<Generation>(lost, "generation"), digest_at(lost, "load_id")});
     return m;
   });
 }

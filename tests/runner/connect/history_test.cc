@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <nlohmann/json.hpp>
+
 #include "runner/connect/manifest.h"
 
 namespace daybook {
@@ -71,7 +73,8 @@ TEST(Manifest, ReadsBackWhatItWrites) {
                     .rows = 7,
                     .fence = 41,
                     .mode = LoadMode::append,
-                    .files = {{"part-3-0.parquet", 10, 7, sha256(bytes_of("file"))}}};
+                    .files = {{"part-3-0.parquet", 10, 7, sha256(bytes_of("file"))}},
+                    .lost = {{2, sha256(bytes_of("gone"))}}};
   const auto read = read_manifest(to_json(manifest));
   ASSERT_TRUE(read) << read.error().detail;
   EXPECT_EQ(*read, manifest);
@@ -106,6 +109,33 @@ TEST(Manifest, RefusesWhatIsNoManifest) {
     EXPECT_FALSE(read_manifest(other)) << number;
   }
   EXPECT_TRUE(read_manifest(good));
+}
+
+TEST(Manifest, RefusesEachMemberThatIsNotWhatItSays) {
+  Manifest manifest;
+  manifest.lost.push_back({2, sha256(bytes_of("gone"))});
+  manifest.files.push_back({"part-0", 10, 7, sha256(bytes_of("file"))});
+  const nlohmann::json good = nlohmann::json::parse(to_json(manifest));
+  const nlohmann::json tombstone = nlohmann::json::parse(to_json(Tombstone{}));
+  const auto refused = [](nlohmann::json json, const char* where, const nlohmann::json& value) {
+    json.at(nlohmann::json::json_pointer(where)) = value;
+    const std::string text = json.dump();
+    return !read_manifest(text) && !read_tombstone(text);
+  };
+  ASSERT_TRUE(read_manifest(good.dump()) && read_tombstone(tombstone.dump()));
+  for (const char* digest : {"/load_id", "/content", "/files/0/sha256", "/lost/0/load_id"})
+    for (const char* value : {"", "00", "no digest"})
+      EXPECT_TRUE(refused(good, digest, value)) << digest;
+  for (const char* number : {"/format", "/generation", "/replaces", "/rows", "/fence",
+                             "/files/0/bytes", "/files/0/rows", "/lost/0/generation"})
+    for (const nlohmann::json& value :
+         {nlohmann::json(-1), nlohmann::json(2.9), nlohmann::json("1")})
+      EXPECT_TRUE(refused(good, number, value)) << number << value;
+  EXPECT_TRUE(refused(good, "/mode", "sideways"));
+  EXPECT_TRUE(refused(good, "/files", 7));
+  EXPECT_TRUE(refused(tombstone, "/action", "sideways"));
+  EXPECT_TRUE(refused(tombstone, "/restores", -1));
+  EXPECT_TRUE(refused(tombstone, "/generation_load_id", "00"));
 }
 
 }  // namespace
