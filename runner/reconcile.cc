@@ -14,10 +14,42 @@ namespace asio = boost::asio;
 
 namespace {
 
+using Standings = std::map<Digest, Standing>;
+
+Standings loads_into(const State& state, const std::string& sink) {
+  Standings out;
+  for (const Slot& slot : state.slots)
+    if (slot.sink == sink)
+      for (const GenerationState& g : slot.generations) out[g.load_id] = g.standing;
+  return out;
+}
+
+// One sink's answer, and how the book stood when it was asked.
+struct Asked {
+  std::string sink;
+  Standings before;
+  std::vector<SinkGeneration> found;
+
+  // A run goes on while a sink is asked: of a load that came in, left or was replaced meanwhile the
+  // answer says nothing.
+  bool tells_of(const GenerationState& g) const {
+    const auto load = before.find(g.load_id);
+    return load != before.end() &&
+           (stands(load->second) ? stands(g.standing) : load->second == g.standing);
+  }
+  // Nor does it of what readers see of a partition in which something came in or left, or is about
+  // to: the book learns of it afterwards.
+  bool tells_what_is_seen(const Slot& slot) const {
+    return slot.phase != SlotPhase::load_intended && slot.phase != SlotPhase::compensating &&
+           std::ranges::all_of(slot.generations,
+                               [&](const GenerationState& g) { return tells_of(g); });
+  }
+};
+
 // One sink's markers against the book's slots.
-void compare(const State& state, const std::string& sink, const std::vector<SinkGeneration>& found,
-             ReconcileReport& report) {
+void compare(const State& state, const Asked& asked, ReconcileReport& report) {
   using Kind = ReconcileFinding::Kind;
+  const auto& [sink, before, found] = asked;
   std::map<Digest, const SinkGeneration*> by_load;
   for (const SinkGeneration& one : found) by_load.emplace(one.load_id, &one);
   const auto add = [&](Kind kind, const Slot& slot, Generation generation, const Digest& load_id,
@@ -34,11 +66,14 @@ void compare(const State& state, const std::string& sink, const std::vector<Sink
   std::map<Digest, bool> known;
   for (const Slot& slot : state.slots) {
     if (slot.sink != sink) continue;
+    const bool seen = asked.tells_what_is_seen(slot);
     for (const GenerationState& g : slot.generations) {
       known[g.load_id] = true;
-      const bool stands = g.standing == Standing::committed || g.standing == Standing::verified;
+      if (!asked.tells_of(g)) continue;
       const auto marker = by_load.find(g.load_id);
-      if (!stands) {
+      const bool lost = stands(g.standing) && marker == by_load.end();
+      if (!lost && !seen) continue;
+      if (!stands(g.standing)) {
         // A sink that went back behind a compensation shows again what was taken back; and a late
         // writer that held the partition's lock may have brought in what was given up here.
         const bool there =
@@ -49,10 +84,13 @@ void compare(const State& state, const std::string& sink, const std::vector<Sink
         if (there && g.standing == Standing::aborted)
           add(Kind::stale, slot, g.number, g.load_id,
               "the book says that this load did not come in, and the sink shows it");
+        if (there && g.standing == Standing::lost)
+          add(Kind::stale, slot, g.number, g.load_id,
+              "the book calls this load lost, and the sink shows it or what is left of it");
         continue;
       }
       ++report.checked;
-      if (marker == by_load.end()) {
+      if (lost) {
         add(Kind::lost, slot, g.number, g.load_id, "the sink has no marker of this load");
         continue;
       }
@@ -86,15 +124,18 @@ void compare(const State& state, const std::string& sink, const std::vector<Sink
 }
 
 // Whether the next run is to load it again: no marker, or the data behind it is not what was
-// loaded. A load takes what is left of lost ones out of sight as it comes in, by their load ids. Of
-// one that merged that would take rows along which others share keys with: that is a person's.
+// loaded, now or when it was recorded as lost. A load takes what is left of lost ones out of sight
+// as it comes in, by their load ids. Of one that merged that would take rows along which others
+// share keys with: that is a person's.
 bool is_gone(const State& state, const ReconcileFinding& finding) {
   if (finding.kind == ReconcileFinding::Kind::lost) return true;
-  if (finding.kind != ReconcileFinding::Kind::damaged) return false;
   const Slot* slot = state.find(finding.slot);
-  if (slot == nullptr || slot->current != finding.generation) return false;
-  const GenerationState* current = generation(*slot, slot->current);
-  return current != nullptr && current->mode != LoadMode::merge;
+  if (slot == nullptr) return false;
+  const GenerationState* load = generation(*slot, finding.generation);
+  if (load == nullptr) return false;
+  if (load->standing == Standing::lost) return slot->phase == SlotPhase::lost;
+  return finding.kind == ReconcileFinding::Kind::damaged && load->number == slot->current &&
+         load->mode != LoadMode::merge;
 }
 
 asio::awaitable<std::expected<void, Refusal>> record(Keeper& keeper, Actor actor,
@@ -105,7 +146,7 @@ asio::awaitable<std::expected<void, Refusal>> record(Keeper& keeper, Actor actor
   if (const auto recorded = co_await keeper.ask(actor, done); !recorded)
     co_return std::unexpected(recorded.error());
   for (const ReconcileFinding& finding : findings) {
-    if (!finding.loads_again) continue;
+    if (!finding.loads_again || finding.kind == ReconcileFinding::Kind::stale) continue;
     const Command lost =
         LoseLoad{.slot = finding.slot, .load_id = finding.load_id, .evidence = finding.detail};
     (void)co_await keeper.ask(actor, lost);
@@ -129,6 +170,9 @@ asio::awaitable<ReconcileAnswer> each_sink(BookView book, Executor& executor, Ke
     co_return fail(Error::Code::not_found, "{}",
                    pipeline.empty() ? std::string("no pipeline has run yet")
                                     : fmt::format("there is no pipeline {}", pipeline));
+  // All of them before anything is recorded: a sink that does not answer ends this without a
+  // report, and what is recorded as lost may be no finding again.
+  std::vector<Asked> answers;
   for (const auto& [name, id] : sinks) {
     const auto definition = *definitions.get(id);
     auto job = [definition, deep,
@@ -137,16 +181,22 @@ asio::awaitable<ReconcileAnswer> each_sink(BookView book, Executor& executor, Ke
       if (!sink) return std::unexpected(sink.error());
       return (*sink)->inventory(deep);
     };
-    const auto found = co_await blocking(executor, std::move(job));
+    Asked asked{.sink = name, .before = loads_into(book.state, name), .found = {}};
+    auto found = co_await blocking(executor, std::move(job));
     if (!found) co_return fail(Error::Code::unavailable, "{}: {}", name, found.error().detail);
+    asked.found = std::move(*found);
+    answers.push_back(std::move(asked));
+  }
+  for (const Asked& asked : answers) {
     const std::size_t before = report.findings.size();
     const std::uint32_t checked = report.checked;
-    compare(book.state, name, *found, report);
+    compare(book.state, asked, report);
     const auto here = std::span(report.findings).subspan(before);
     for (ReconcileFinding& finding : here) finding.loads_again = is_gone(book.state, finding);
     ++report.sinks;
     if (recorder == nullptr) continue;
-    const auto recorded = co_await record(*recorder, actor, name, report.checked - checked, here);
+    const auto recorded =
+        co_await record(*recorder, actor, asked.sink, report.checked - checked, here);
     if (!recorded) co_return std::unexpected(recorded.error());
   }
   co_return report;

@@ -18,7 +18,7 @@ struct ReconcileFinding {
     damaged,  // marker and data disagree; recorded as lost where a reload replaces it
     added,    // what was loaded is whole, and readers see something of nobody's beside it
     stale,    // the sink shows another generation than the book's current one, or one that the
-              // book took back or gave up
+              // book took back, gave up or calls lost
   };
   Kind kind;
   std::string pipeline, sink, partition;
@@ -38,7 +38,8 @@ struct ReconcileReport {
 using ReconcileAnswer = std::expected<ReconcileReport, std::variant<Error, Refusal>>;
 
 // Compares and writes nothing. No pipeline named: all of the book. deep re-reads the data, not the
-// markers alone.
+// markers alone. Runs may go on meanwhile: of a load that comes in or leaves while its sink is
+// asked nothing is found. Every sink answers, or there is no report.
 boost::asio::awaitable<ReconcileAnswer> compare_with_sinks(BookView book, Executor& executor,
                                                            std::string pipeline, bool deep);
 

@@ -515,6 +515,11 @@ TEST_F(Run, AppendsAPartlyLostLoadAgainWithoutDoublingWhatIsLeftOfIt) {
   ASSERT_TRUE(report);
   ASSERT_EQ(report->findings.size(), 1U);
   EXPECT_EQ(slot("2026-01-01").phase, SlotPhase::lost);
+  const auto still = wait(reconcile(*keeper_, local_actor(), "items", false));
+  ASSERT_TRUE(still);
+  ASSERT_EQ(still->findings.size(), 1U);
+  EXPECT_EQ(still->findings[0].kind, ReconcileFinding::Kind::stale);
+  EXPECT_TRUE(still->findings[0].loads_again);
   run();
   EXPECT_EQ(slot("2026-01-01").phase, SlotPhase::verified);
   EXPECT_EQ(lake("2026-01-01"), whole);
@@ -536,6 +541,46 @@ TEST_F(Run, LosesNothingToAFileThatSomebodyPutBesideIt) {
   const RunReport again = run();
   EXPECT_EQ(keeper_->state().find(again.run)->skipped, 2U);
   EXPECT_NE(lake("2026-01-01").find("do not delete"), std::string::npos);
+}
+
+// Does what blocks at once, and lets the answer wait until it is fetched.
+class Unhurried final : public Executor {
+ public:
+  asio::any_io_executor loop() override { return answers_.get_executor(); }
+  void run_blocking(std::move_only_function<void()> work) override {
+    work();
+    done_ = true;
+  }
+  unsigned blocking_limit() const override { return 1; }
+  void ask() {
+    while (!done_) answers_.run_one();
+  }
+  void fetch() { answers_.run(); }
+
+ private:
+  asio::io_context answers_;
+  bool done_ = false;
+};
+
+TEST_F(Run, IsNoFindingWhatComesInWhileItsSinkIsAsked) {
+  run();
+  Unhurried asked;
+  std::optional<ReconcileAnswer> answer;
+  asio::co_spawn(asked.loop(), compare_with_sinks(keeper_->view(), asked, "items", true),
+                 [&](std::exception_ptr, ReconcileAnswer found) { answer = std::move(found); });
+  asked.ask();
+  write("feed/2026-01-02/items.csv", "id,name,price\n4,crate,4.20\n5,drum,5.50\n");
+  write("feed/2026-01-03/items.csv", "id,name,price\n6,elbow,6.00\n");
+  run();
+  ASSERT_EQ(slot("2026-01-02").current, 2U);
+  ASSERT_EQ(slot("2026-01-03").current, 1U);
+  ASSERT_FALSE(answer);
+  asked.fetch();
+  ASSERT_TRUE(answer && *answer);
+  EXPECT_EQ((*answer)->checked, 1U);
+  for (const ReconcileFinding& finding : (*answer)->findings)
+    ADD_FAILURE() << finding.partition << " generation " << finding.generation << ": "
+                  << finding.detail;
 }
 
 }  // namespace

@@ -39,6 +39,7 @@ const std::initializer_list<std::string_view> registered_sometimes = {
     "a compensation that could not be done was withdrawn",
     "a compensation found its own tombstone",
     "a load that a promoted standby does not have was found lost",
+    "a sink was compared while a run went on",
     "a late writer loaded where its successor had not been",
     "a run was cancelled",
     "runs were cancelled by their scope",

@@ -59,7 +59,8 @@ Simulation::Simulation(const Options& options, Figures& figures)
       server(world),
       lake(world),
       counsel_(Chance(options.seed).stream("legal holds")),
-      calendar_(Chance(options.seed).stream("calendar")) {
+      calendar_(Chance(options.seed).stream("calendar")),
+      audits_(Chance(options.seed).stream("audits")) {
   running_simulation = this;
   world.on_end = [this](Process& process, bool gone) { process_over(process, gone); };
   lake.make_path("/project");
@@ -318,6 +319,7 @@ void Simulation::run_pipeline(RunKind kind, const std::string& key,
                      process.world.sometimes("a run was cancelled");
                  }
                });
+    if (!world.faults_off && audits_.one_in(6)) reconcile_beside(process);
     auto ask = [](Process& p, RunRequest r, auto out) -> asio::awaitable<void> {
       auto report = co_await p.runner->run(std::move(r));
       out->emplace(std::move(report));

@@ -9,6 +9,7 @@
 
 #include "runner/connect/sink.h"
 #include "runner/definition/pipeline.h"
+#include "runner/reconcile.h"
 #include "tests/simulation/feed.h"
 #include "tests/simulation/lake.h"
 #include "tests/simulation/machine.h"
@@ -71,6 +72,8 @@ class Simulation {
   void hold_or_let_go(Process& process);
   void erasures_go_on(const Keeper& keeper);
   void reconcile_now();
+  void reconcile_beside(Process& process);
+  void judge(const ReconcileReport& report);
   void bring_to_an_end();
   void settle_what_waits(Process& process);
 
@@ -93,6 +96,7 @@ class Simulation {
   bool late_writers_ = false;
   Chance counsel_;                      // who places legal holds
   Chance calendar_;                     // when pipelines run
+  Chance audits_;                       // who compares the sink with the book while a run goes on
   std::set<ErasureId> erasing_;         // whose start was answered, and whose end was not seen
   std::set<std::string> stands_again_;  // partitions in which reconcile found what was taken back
   bool given_up_ = false;               // the book was refused after a torn write, as it should be

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <boost/asio/co_spawn.hpp>
 #include <cstring>
 #include <fstream>
 
@@ -28,10 +29,6 @@ namespace {
 
 const Actor ana{.principal = "ana", .kind = ActorKind::human, .on_behalf_of = {}};
 
-bool stands(const GenerationState& g) {
-  return g.standing == Standing::committed || g.standing == Standing::verified;
-}
-
 }  // namespace
 
 void Simulation::reconcile_now() {
@@ -43,16 +40,44 @@ void Simulation::reconcile_now() {
     out->emplace(std::move(found));
   };
   const bool done = drive(process, work(process, answer));
-  if (done && **answer) {
-    for (const ReconcileFinding& finding : (**answer)->findings) {
-      if (finding.kind == ReconcileFinding::Kind::lost && server.vanished.contains(finding.load_id))
-        world.sometimes("a load that a promoted standby does not have was found lost");
-      // What stands again because the standby lost its compensation is for people.
-      if (finding.kind == ReconcileFinding::Kind::stale && server.went_back)
-        stands_again_.insert(finding.partition);
-    }
-  }
+  if (done && **answer) judge(***answer);
   if (!process.ended && !process.late) leave(process);
+}
+
+// As over the keeper's socket, at some time of the run.
+void Simulation::reconcile_beside(Process& process) {
+  world.at(
+      world.time + static_cast<Timestamp>(audits_.below(20)) * second, &process, [this, &process] {
+        if (process.keeper->state().open_runs.empty()) return;
+        world.sometimes("a sink was compared while a run went on");
+        auto work = [](Simulation& simulation, Process& p, bool deep) -> asio::awaitable<void> {
+          const auto found = co_await reconcile(*p.keeper, ana, "items", deep);
+          if (found) simulation.judge(*found);
+        };
+        asio::co_spawn(process.loop(), work(*this, process, audits_.one_in(2)),
+                       [](const std::exception_ptr& error) {
+                         if (error) std::rethrow_exception(error);
+                       });
+      });
+}
+
+// Nothing is lost that was loaded, and nothing is called lost that is there; save by a standby
+// without the last commits, and where a late writer brought in something else.
+void Simulation::judge(const ReconcileReport& report) {
+  using Kind = ReconcileFinding::Kind;
+  for (const ReconcileFinding& finding : report.findings) {
+    const bool vanished = server.vanished.contains(finding.load_id);
+    if (finding.kind == Kind::lost && vanished)
+      world.sometimes("a load that a promoted standby does not have was found lost");
+    // What stands again because the standby lost its compensation is for people.
+    if (finding.kind == Kind::stale && server.went_back && !finding.loads_again)
+      stands_again_.insert(finding.partition);
+    const bool gone =
+        finding.kind == Kind::lost || finding.kind == Kind::damaged || finding.kind == Kind::added;
+    if (gone && !vanished && !server.went_back && !late_writers_)
+      throw Broken{fmt::format("I23: partition {} generation {}: {}", finding.partition,
+                               finding.generation, finding.detail)};
+  }
 }
 
 // --- the end
@@ -239,7 +264,7 @@ void Simulation::check_end(Process& process) {
     const Slot& slot = *state.find(*id);
     std::vector<std::string> expected;
     for (const GenerationState& g : slot.generations)
-      if (stands(g)) {
+      if (stands(g.standing)) {
         ++world.figures.loads;
         const auto rows = rows_of(slot, g);
         expected.insert(expected.end(), rows.begin(), rows.end());
@@ -276,7 +301,7 @@ void Simulation::check_end(Process& process) {
     if (world.options.appends() && foreign.contains(key))
       for (const LoadInSink& there : in_sink.at(key))
         for (const GenerationState& g : slot.generations)
-          if (there.current && !known.contains(there.load_id) && stands(g) &&
+          if (there.current && !known.contains(there.load_id) && stands(g.standing) &&
               g.number > there.generation)
             throw Broken{
                 fmt::format("I22: partition {}: generation {} was added to a load the "

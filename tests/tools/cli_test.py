@@ -429,6 +429,27 @@ class Outcomes(Base):
         self.assertEqual({f["kind"] for f in json.loads(done.stdout)["findings"]}, {"lost"})
         self.assertEqual(self.items("log", "--limit", "0"), before)
 
+    def test_without_a_pipeline_all_sinks_are_compared_and_recorded_or_none(self):
+        self.project_of("--no-run")
+        first, second = "orders.pipeline.yaml", os.path.join(self.project, "second.pipeline.yaml")
+        shutil.copy(os.path.join(self.project, first), second)
+        self.change(second, "pipeline: orders", "pipeline: second")
+        self.change(second, "lake/orders", "lake/second")
+        for file in (first, second):
+            self.here(GOOD, "run", file)
+        lake = os.path.join(self.project, "lake")
+        shutil.rmtree(os.path.join(lake, "orders"))
+        os.rename(os.path.join(lake, "second"), os.path.join(lake, "away"))
+        with open(os.path.join(lake, "second"), "w", encoding="utf-8"):
+            before = self.items("log", "--limit", "0")
+        self.assertIn(b"lake/second", self.here(UNREACHABLE, "reconcile").stderr)
+        self.assertEqual(self.items("log", "--limit", "0"), before)
+        os.remove(os.path.join(lake, "second"))
+        os.rename(os.path.join(lake, "away"), os.path.join(lake, "second"))
+        found = json.loads(self.here(INTEGRITY, "reconcile", "-o", "json").stdout)
+        self.assertEqual((found["sinks"], found["checked"]), (2, 20))
+        self.assertEqual({(f["pipeline"], f["kind"]) for f in found["findings"]}, {("orders", "lost")})
+
 
 class Steward(Base):
     @classmethod

@@ -63,13 +63,17 @@ std::vector<CommandSpec> of_control() {
              "cancelled"}},
        .exits = exits},
       {.path = "reconcile",
-       .summary = "compare a sink with the book",
-       .text = "Asks the sink what it holds, by its own markers, and compares that with the book. "
+       .summary = "compare the sinks with the book",
+       .text = "Asks a sink what it holds, by its own markers, and compares that with the book. "
                "What the sink no longer holds is recorded as lost, so that the next run loads it "
-               "again; what it holds beyond the book is reported.",
-       .arguments = {{.name = "PIPELINE", .help = "a *.pipeline.yaml file", .form = Form::path}},
+               "again; what it holds beyond the book is reported. Without PIPELINE: the sinks of "
+               "every pipeline that ran.",
+       .arguments = {{.name = "PIPELINE",
+                      .help = "a *.pipeline.yaml file",
+                      .form = Form::path,
+                      .required = false}},
        .flags = {{.name = "deep", .help = "re-read the data too, not the markers alone"}, dry_run},
-       .examples = {{"daybook reconcile orders.pipeline.yaml", "markers"},
+       .examples = {{"daybook reconcile", "all of them, by their markers"},
                     {"daybook reconcile orders.pipeline.yaml --deep --dry-run",
                      "data and markers, record nothing"}},
        .exits = {Exit::invalid, Exit::conflict, Exit::integrity, Exit::unreachable}},

@@ -84,14 +84,17 @@ Outcome quarantine_release_partition(Invocation& in) {
 }
 
 Outcome reconcile(Invocation& in) {
-  const auto pipeline = load_pipeline(in.output, in.arguments.text("PIPELINE"));
-  if (!pipeline) return std::unexpected(pipeline.error());
+  Json arguments = {{"deep", in.arguments.has("deep")}};
+  if (in.arguments.has("PIPELINE")) {
+    const auto pipeline = load_pipeline(in.output, in.arguments.text("PIPELINE"));
+    if (!pipeline) return std::unexpected(pipeline.error());
+    arguments["pipeline"] = (*pipeline)->name;
+  }
   const auto book = read_book(in);
   if (!book) return std::unexpected(book.error());
   const bool record = !in.arguments.has("dry-run");
-  const Request request{
-      "reconcile",
-      {{"pipeline", (*pipeline)->name}, {"deep", in.arguments.has("deep")}, {"record", record}}};
+  arguments["record"] = record;
+  const Request request{"reconcile", std::move(arguments)};
   const auto answer =
       record ? submit(book->paths, in.output, request) : ask_reading(*book, request);
   if (!answer) return std::unexpected(answer.error());

@@ -53,7 +53,7 @@ std::vector<std::string> advice(const Slot& slot, std::string_view set_aside_for
                             : "daybook approvals list"};
     case SlotPhase::quarantined:
       if (set_aside_for == "conflict")
-        return {"daybook reconcile PIPELINE     what the target holds, and the book does not know",
+        return {"daybook reconcile     what the target holds, and the book does not know",
                 fmt::format(
                     "daybook quarantine release-partition {} --reason …  once it is settled", key)};
       return {fmt::format("daybook quarantine release-partition {} --reason …", key)};

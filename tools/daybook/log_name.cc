@@ -62,7 +62,7 @@ Outcome ledger_new_origin(Invocation& in) {
                   (*answer)["entry"].get<std::uint64_t>(), printable(now.origin), key_of(*answer)),
       book->state.size);
   if (shown && !in.output.machine()) {
-    in.output.say("next  daybook reconcile PIPELINE --deep finds what the lost copy loaded");
+    in.output.say("next  daybook reconcile --deep finds what the lost copy loaded");
     in.output.say("      hand the new key to witnesses and auditors: they know the log by it");
   }
   return shown;
