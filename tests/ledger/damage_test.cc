@@ -12,6 +12,7 @@
 
 #include "ledger/rocksdb_ledger.h"
 #include "ledger/verify_tree.h"
+#include "tests/support/temporary_directory.h"
 
 namespace daybook {
 namespace {
@@ -40,13 +41,6 @@ std::map<std::string, std::string> snapshot(const fs::path& dir) {
 
 class Book : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "daybook-XXXXXX").string();
-    root_ = ::mkdtemp(name.data());
-    dir_ = (root_ / "book").string();
-  }
-  void TearDown() override { fs::remove_all(root_); }
-
   static void append(Ledger& ledger, std::size_t count) {
     std::vector<std::string> text;
     for (std::size_t i = 0; i < count; ++i) {
@@ -89,8 +83,8 @@ class Book : public ::testing::Test {
     return Anchor::read(posix_file_system(), dir_ + "/anchor")->head;
   }
 
-  fs::path root_;
-  std::string dir_;
+  TemporaryDirectory root_;
+  std::string dir_ = root_ / "book";
 };
 
 TEST_F(Book, IsNotMadeTwiceNorByOpening) {

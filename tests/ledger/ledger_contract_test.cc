@@ -1,15 +1,14 @@
 // What every ledger promises, asked of each implementation.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <random>
 
 #include "ledger/memory_ledger.h"
 #include "ledger/rocksdb_ledger.h"
 #include "ledger/tiles.h"
 #include "ledger/verify_tree.h"
+#include "tests/support/temporary_directory.h"
 
 namespace daybook {
 namespace {
@@ -26,14 +25,8 @@ class InMemory {
 class OnDisk {
  public:
   OnDisk() {
-    std::string name = (std::filesystem::temp_directory_path() / "daybook-XXXXXX").string();
-    dir_ = ::mkdtemp(name.data());
     EXPECT_TRUE(create_ledger(dir_ + "/b", LedgerId{7}));
     reopen();
-  }
-  ~OnDisk() {
-    ledger_.reset();
-    std::filesystem::remove_all(dir_);
   }
   Ledger& ledger() { return *ledger_; }
   void reopen() {
@@ -44,7 +37,8 @@ class OnDisk {
   }
 
  private:
-  std::string dir_;
+  TemporaryDirectory root_;
+  std::string dir_ = root_.path();
   std::unique_ptr<RocksdbLedger> ledger_;
 };
 

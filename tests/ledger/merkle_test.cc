@@ -147,6 +147,49 @@ TEST(Merkle, ProvesEveryConsistencyAndNoOther) {
   }
 }
 
+TEST(Merkle, RefusesAConsistencyThatNothingProves) {
+  const std::vector<Digest> leaves = leaves_of(5);
+  const Digest three = model_root(std::span(leaves).first(3)), five = model_root(leaves);
+  const std::vector<Digest> none, some = *prove_consistency(3, 5, subtrees_of(leaves));
+  EXPECT_FALSE(verify_consistency(5, five, 3, three, none));
+  EXPECT_FALSE(verify_consistency(3, three, 5, five, none));
+  EXPECT_FALSE(verify_consistency(5, three, 5, five, none));
+  EXPECT_FALSE(verify_consistency(0, three, 5, five, none));
+  EXPECT_FALSE(verify_consistency(0, empty_root(), 5, five, some));
+  EXPECT_FALSE(verify_consistency(3, five, 5, five, some));
+}
+
+// Hashes come from tiles on a disk: whichever of them can not be had ends the work with its error.
+TEST(Merkle, PassesOnThatAHashCanNotBeRead) {
+  const std::vector<Digest> leaves = leaves_of(23);
+  const SubtreeHash good = subtrees_of(leaves);
+  const auto works_after = [&](auto&& work) {
+    for (std::size_t fails_at = 0;; ++fails_at) {
+      std::size_t asked = 0;
+      const auto answer = work([&](unsigned level, std::uint64_t index) -> Result<Digest> {
+        if (asked++ == fails_at) return fail(Error::Code::unavailable, "hash {}", fails_at);
+        return good(level, index);
+      });
+      if (asked <= fails_at) {
+        EXPECT_TRUE(answer);
+        return fails_at;
+      }
+      EXPECT_FALSE(answer) << fails_at;
+      if (!answer) {
+        EXPECT_EQ(answer.error().detail, fmt::format("hash {}", fails_at));
+      }
+    }
+  };
+  const auto inclusion = [](const SubtreeHash& from) { return prove_inclusion(9, 23, from); };
+  const auto consistency = [](const SubtreeHash& from) { return prove_consistency(11, 23, from); };
+  const auto root = [](const SubtreeHash& from) { return root_of(23, from); };
+  const auto frontier = [](const SubtreeHash& from) { return Frontier::rebuild(23, from); };
+  EXPECT_GT(works_after(inclusion), 4U);
+  EXPECT_GT(works_after(consistency), 4U);
+  EXPECT_EQ(works_after(root), 4U);
+  EXPECT_EQ(works_after(frontier), 4U);
+}
+
 TEST(Merkle, RefusesAProofLongerThanTheWireCanCarry) {
   const std::vector<Digest> proof(64);
   EXPECT_FALSE(verify_inclusion(Digest{}, 1, ~0ULL, proof, Digest{}));

@@ -118,6 +118,63 @@ TEST(Note, IsParsedStrictly) {
   EXPECT_EQ(note->text, "a\n\nb\n");
 }
 
+TEST(Note, IsUtf8AndHoldsNoControlByte) {
+  const auto of = [](std::string_view text) {
+    return parse_note(format_note({std::string(text) + "\n", {*sign_note(log_signer, "x\n")}}));
+  };
+  for (const std::string_view good :
+       {"a", "\x7f", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
+        "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"})
+    EXPECT_TRUE(of(good)) << hex(bytes_of(good));
+  for (const std::string_view bad :
+       {"\x01", "\t", "\x80", "\xc1\xbf", "\xc2", "\xc2z", "\xe0\x9f\xbf", "\xe0\xa0", "\xe0\xa0z",
+        "\xed\xa0\x80", "\xed\xbf\xbf", "\xf0\x8f\xbf\xbf", "\xf0\x90\x80", "\xf4\x90\x80\x80",
+        "\xf5\x80\x80\x80", "\xff"})
+    EXPECT_FALSE(of(bad)) << hex(bytes_of(bad));
+}
+
+TEST(Note, NamesNobodyByAnEmptyNameAPlusOrAWhiteSpace) {
+  for (const std::string_view good : {"a", "a/b", "\xe2\x80\x8b", "\xe2\x80\x90", "\xc2\xa1"})
+    EXPECT_TRUE(sign_note({std::string(good), NoteKeyKind::note, {}}, "x\n")) << good;
+  for (const std::string_view bad :
+       {"", "a+b", "a b", "\t", "\x1f", "\xff", "\xc2\x85", "\xc2\xa0", "\xe1\x9a\x80",
+        "\xe2\x80\x80", "\xe2\x80\x8a", "\xe2\x80\xa8", "\xe2\x80\xa9", "\xe2\x80\xaf",
+        "\xe2\x81\x9f", "\xe3\x80\x80"})
+    EXPECT_FALSE(sign_note({std::string(bad), NoteKeyKind::note, {}}, "x\n")) << hex(bytes_of(bad));
+}
+
+TEST(Note, EndsInANewlineWhereItIsSigned) {
+  EXPECT_FALSE(sign_note(log_signer, ""));
+  EXPECT_FALSE(sign_note(log_signer, "a\nb"));
+}
+
+TEST(Note, HasBoundsOfSizeAndOfSignatures) {
+  Note note{"text\n", std::vector(100, *sign_note(log_signer, "text\n"))};
+  EXPECT_TRUE(parse_note(format_note(note)));
+  note.signatures.push_back(note.signatures[0]);
+  EXPECT_FALSE(parse_note(format_note(note)));
+  note = {std::string(1'000'000, 'x') + "\n", {note.signatures[0]}};
+  EXPECT_FALSE(parse_note(format_note(note)));
+}
+
+TEST(Note, IsRefusedWhereTheSignatureOfAKnownKeyHasAnotherLength) {
+  const auto log = parse_vkey(log_vkey);
+  auto note = parse_note(published);
+  note->signatures[0].signature += "more";
+  EXPECT_FALSE(verify_note(*note, std::span(&*log, 1)));
+}
+
+TEST(Note, TakesNoKeyOfAnotherKindOrLength) {
+  const auto vkey_of = [](std::string_view bytes) {
+    return fmt::format("a+00000000+{}", base64(bytes_of(bytes)));
+  };
+  const std::string_view key(published.data(), 32);
+  const auto detail_of = [](const std::string& text) { return parse_vkey(text).error().detail; };
+  EXPECT_EQ(detail_of(vkey_of("\1")), "verifier key: not an Ed25519 key");
+  EXPECT_EQ(detail_of("a+00000000+AQ="), "verifier key: not an Ed25519 key");
+  EXPECT_EQ(detail_of(vkey_of("\2" + std::string(key))), "verifier key: unknown kind");
+}
+
 TEST(Checkpoint, IsParsedStrictly) {
   const std::string good = format_checkpoint(checkpoint_257());
   EXPECT_EQ(*parse_checkpoint(good), checkpoint_257());
@@ -133,6 +190,18 @@ TEST(Checkpoint, IsParsedStrictly) {
   EXPECT_FALSE(parse_checkpoint(good.substr(0, good.size() - 1)));
   EXPECT_FALSE(parse_checkpoint("a b" + good.substr(origin.size())));
   EXPECT_FALSE(parse_checkpoint("o\n1\nAAAA\n"));
+  EXPECT_FALSE(parse_checkpoint("o\n1\n???\n"));
+}
+
+TEST(Checkpoint, IsOfTheLogThatSignedIt) {
+  const auto log = parse_vkey(log_vkey);
+  const std::string text = format_checkpoint({"another.example/log", checkpoint_257().head});
+  const auto opened = open_checkpoint(format_note({text, {*sign_note(log_signer, text)}}), *log);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().detail, "checkpoint of another.example/log, not of ledger.example/test");
+  EXPECT_FALSE(open_checkpoint("no note", *log));
+  EXPECT_FALSE(open_checkpoint(
+      format_note({"no checkpoint\n", {*sign_note(log_signer, "no checkpoint\n")}}), *log));
 }
 
 }  // namespace

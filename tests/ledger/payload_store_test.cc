@@ -8,6 +8,8 @@
 #include <optional>
 #include <random>
 
+#include "tests/support/temporary_directory.h"
+
 namespace daybook {
 namespace {
 
@@ -16,14 +18,10 @@ namespace fs = std::filesystem;
 class PayloadStoreTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "daybook-XXXXXX").string();
-    dir_ = ::mkdtemp(name.data());
     auto store = PayloadStore::open(posix_file_system(), dir_, entropy_);
     ASSERT_TRUE(store) << store.error().detail;
     store_.emplace(std::move(*store));
   }
-  void TearDown() override { fs::remove_all(dir_); }
-
   std::string path_of(const PayloadAddress& ref) const {
     return dir_ + "/payloads/" + hex(ref.digest);
   }
@@ -36,7 +34,8 @@ class PayloadStoreTest : public ::testing::Test {
   RandomBytes entropy_ = [this](std::span<std::byte> out) {
     for (std::byte& b : out) b = static_cast<std::byte>(random_());
   };
-  std::string dir_;
+  TemporaryDirectory root_;
+  std::string dir_ = root_.path();
   std::optional<PayloadStore> store_;
 };
 

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/support/temporary_directory.h"
+
 namespace daybook {
 namespace {
 
@@ -23,9 +25,6 @@ std::string slurp(const fs::path& path) {
 class SshSignature : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "ssh-signature-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
     run("ssh-keygen -q -t ed25519 -N '' -C 'a comment' -f key");
     run("ssh-keygen -q -t ecdsa -N '' -f other");
     message_ = "daybook approval of a load, version 1\nrows 3\n";
@@ -33,14 +32,14 @@ class SshSignature : public ::testing::Test {
     run("ssh-keygen -q -Y sign -n daybook -f key text");
     armored_ = slurp(folder_ / "text.sig");
   }
-  void TearDown() override { fs::remove_all(folder_); }
   void run(const std::string& command) const {
-    ASSERT_EQ(std::system(("cd " + folder_.string() + " && " + command + " 2>/dev/null").c_str()),
-              0)
+    ASSERT_EQ(
+        std::system(("cd " + folder_.path().string() + " && " + command + " 2>/dev/null").c_str()),
+        0)
         << command;
   }
 
-  fs::path folder_;
+  TemporaryDirectory folder_;
   std::string message_, armored_;
 };
 
@@ -82,6 +81,92 @@ TEST_F(SshSignature, OfAnotherKeyTypeIsRefused) {
   const auto key = parse_ssh_public_key(slurp(folder_ / "other.pub"));
   ASSERT_FALSE(key);
   EXPECT_EQ(key.error().code, Error::Code::invalid);
+  run("ssh-keygen -q -Y sign -n daybook -f other < text > other.sig");
+  const auto signer = verify_ssh_signature(slurp(folder_ / "other.sig"), message_, "daybook");
+  ASSERT_FALSE(signer);
+  EXPECT_EQ(signer.error().detail, "the signing key is not of type ssh-ed25519");
+}
+
+TEST_F(SshSignature, OverADigestIsAcceptedWhereThatIsKnown) {
+  run("ssh-keygen -q -Y sign -O hashalg=sha256 -n daybook -f key < text > short.sig");
+  const std::string armored = slurp(folder_ / "short.sig");
+  EXPECT_TRUE(verify_ssh_signature(armored, message_, "daybook"));
+  EXPECT_TRUE(verify_ssh_signature(armored, sha256(bytes_of(message_)), "daybook"));
+  EXPECT_FALSE(verify_ssh_signature(armored, Digest{}, "daybook"));
+  const auto long_one = verify_ssh_signature(armored_, sha256(bytes_of(message_)), "daybook");
+  ASSERT_FALSE(long_one);
+  EXPECT_EQ(long_one.error().code, Error::Code::unavailable);
+}
+
+TEST_F(SshSignature, IsOfAKeyOnOneLine) {
+  const std::string line = slurp(folder_ / "key.pub");
+  const std::string bare = line.substr(0, line.size() - 1);
+  EXPECT_TRUE(parse_ssh_public_key(bare));
+  EXPECT_TRUE(parse_ssh_public_key(bare + "\r\n"));
+  for (const std::string& bad :
+       {std::string(), line + line, bare + std::string(5000, ' '), std::string("ssh-ed25519"),
+        "ssh-ed25519-cert " + bare.substr(12), std::string("ssh-ed25519 "),
+        std::string("ssh-ed25519 AAA"), std::string("ssh-ed25519 AAAA"),
+        "ssh-ed25519 " + base64(bytes_of(std::string("\0\0\0\3abc", 7)))})
+    EXPECT_FALSE(parse_ssh_public_key(bad)) << bad;
+}
+
+// RFC 4251: a length of four bytes, then as many bytes.
+std::string field(std::string_view bytes) {
+  return std::string("\0\0\0", 3) + static_cast<char>(bytes.size()) + std::string(bytes);
+}
+
+std::string armor(const std::string& blob) {
+  return "-----BEGIN SSH SIGNATURE-----\n" + base64(bytes_of(blob)) +
+         "\n-----END SSH SIGNATURE-----\n";
+}
+
+// https://github.com/openssh/openssh-portable/blob/master/PROTOCOL.sshsig
+struct Signature {
+  std::string key = field("ssh-ed25519") + field(std::string(32, 'k'));
+  std::string hash = "sha512";
+  std::string signature = field("ssh-ed25519") + field(std::string(64, 's'));
+  std::string after = {};
+};
+
+TEST(SshSignatureForm, IsReadStrictly) {
+  const auto said_of = [](const Signature& s) {
+    const std::string blob = std::string("SSHSIG\0\0\0\1", 10) + field(s.key) + field("daybook") +
+                             field("") + field(s.hash) + field(s.signature) + s.after;
+    return verify_ssh_signature(armor(blob), "text", "daybook").error().detail;
+  };
+  const std::string name = field("ssh-ed25519");
+  constexpr std::string_view malformed = "the SSH signature is malformed";
+  constexpr std::string_view other_key = "the signing key is not of type ssh-ed25519";
+  EXPECT_EQ(said_of({}), "the signature is not over this text");
+  EXPECT_EQ(said_of({.hash = "md5"}), "the SSH signature names an unknown hash");
+  EXPECT_EQ(said_of({.after = "x"}), malformed);
+  EXPECT_EQ(said_of({.key = ""}), other_key);
+  EXPECT_EQ(said_of({.key = name}), other_key);
+  EXPECT_EQ(said_of({.key = name + field(std::string(31, 'k'))}), other_key);
+  EXPECT_EQ(said_of({.key = name + field(std::string(32, 'k')) + "x"}), other_key);
+  EXPECT_EQ(said_of({.signature = ""}), malformed);
+  EXPECT_EQ(said_of({.signature = name}), malformed);
+  EXPECT_EQ(said_of({.signature = field("ssh-rsa") + field(std::string(64, 's'))}), malformed);
+  EXPECT_EQ(said_of({.signature = name + field(std::string(63, 's'))}), malformed);
+  EXPECT_EQ(said_of({.signature = name + field(std::string(64, 's')) + "x"}), malformed);
+}
+
+TEST(SshSignatureForm, IsArmoredAsTheFormatSays) {
+  const auto said_of = [](const std::string& armored) {
+    return verify_ssh_signature(armored, "text", "daybook").error().detail;
+  };
+  const std::string begin = "-----BEGIN SSH SIGNATURE-----\n", end = "-----END SSH SIGNATURE-----";
+  EXPECT_EQ(said_of("text"), "not an armored SSH signature");
+  EXPECT_EQ(said_of(begin + std::string(17'000, 'A') + end), "not an armored SSH signature");
+  EXPECT_EQ(said_of(begin + "AAAA\n"), "the SSH signature is cut short");
+  EXPECT_EQ(said_of(begin + "AAAA\n" + end + "\n\n"),
+            "there is something behind the SSH signature");
+  EXPECT_EQ(said_of(begin + "A\n" + end), "the SSH signature is not base64");
+  EXPECT_EQ(said_of(armor("SSHSIG")), "not an SSH signature of version 1");
+  EXPECT_EQ(said_of(armor(std::string("SSHSIG\0\0\0\2", 10))), "not an SSH signature of version 1");
+  EXPECT_EQ(said_of(armor(std::string("SSHSIG\0\0\0\1\0\0\0\7", 14))),
+            "the SSH signature is malformed");
 }
 
 }  // namespace

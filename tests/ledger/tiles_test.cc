@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "ledger/ledger.h"
+
 namespace daybook {
 namespace {
 
@@ -54,6 +56,29 @@ TEST(Bundle, ComesBackAsItWas) {
     EXPECT_TRUE(std::ranges::equal(back[i], views[i]));
     EXPECT_EQ((back[i].data() - reinterpret_cast<const std::byte*>(row.data())) % 8, 0);
   }
+}
+
+TEST(Bundle, HoldsAtMostATileOfEntries) {
+  std::string bundle;
+  for (int i = 0; i < 256; ++i) bundle += std::string_view("\0\1x", 3);
+  EXPECT_TRUE(parse_bundle(bytes_of(bundle)));
+  EXPECT_FALSE(parse_bundle(bytes_of(bundle + std::string("\0\1x", 3))));
+  EXPECT_FALSE(parse_bundle(bytes_of(std::string_view("\0", 1))));
+}
+
+TEST(Row, IsRefusedWithACountOrASizeThatNoRowHas) {
+  std::vector<Bytes> back;
+  const auto of_words = [](std::vector<std::uint32_t> words) {
+    return std::string(reinterpret_cast<const char*>(words.data()), 4 * words.size());
+  };
+  EXPECT_TRUE(parse_row(bytes_of(of_words({1, 9, 7, 0})), back));
+  EXPECT_FALSE(parse_row(bytes_of(of_words({0, 0})), back));
+  EXPECT_FALSE(parse_row(bytes_of(of_words({257, 0, 0, 0})), back));
+  EXPECT_FALSE(parse_row(bytes_of(of_words({4, 24, 32, 40})), back));
+  std::vector<std::uint32_t> large(2 + (entry_bytes_max + 8) / 4);
+  large[0] = 1;
+  large[1] = 8 + entry_bytes_max + 1;
+  EXPECT_FALSE(parse_row(bytes_of(of_words(large)), back));
 }
 
 TEST(Row, IsRefusedWhenAnyHeaderOrPadByteDiffers) {

@@ -7,29 +7,12 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <filesystem>
 
 #include "tests/simulation/canary.h"
 #include "tests/simulation/simulation.h"
+#include "tests/support/temporary_directory.h"
 
 namespace daybook::sim {
-
-namespace {
-
-class Scratch {
- public:
-  Scratch() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "daybook-sim-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) != nullptr) path = pattern;
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    if (!path.empty()) std::filesystem::remove_all(path, ignored);
-  }
-  std::string path;
-};
-
-}  // namespace
 
 Figures empty_figures() {
   Figures f;
@@ -76,8 +59,8 @@ Outcome simulate(const Options& options, Figures& figures, const std::string& du
 }
 
 std::string scratch_folder() {
-  static const Scratch scratch;
-  return scratch.path;
+  static const TemporaryDirectory scratch("daybook-sim");
+  return scratch.path();
 }
 
 std::string ask_oracle(const std::vector<std::string>& directories) {

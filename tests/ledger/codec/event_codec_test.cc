@@ -399,6 +399,30 @@ TEST(EventCodec, DescribesAnEntryInOneLine) {
   EXPECT_EQ(describe(Bytes{}), "unreadable: 0 bytes are no entry");
 }
 
+// What comes from sources and people is shown on terminals and read as JSON.
+TEST(EventCodec, ShowsTextAsUtf8WithoutControlCharacters) {
+  const auto shown = [](std::string_view text) {
+    LoadCommitted load = std::get<LoadCommitted>(committed().event);
+    load.evidence = text;
+    const std::string line = describe(Entry{committed().envelope, load});
+    const std::size_t begin = line.find("evidence=") + 9;
+    return line.substr(begin, line.find(" files=") - begin);
+  };
+  constexpr std::string_view none = "\"\xef\xbf\xbd\"";
+  EXPECT_EQ(shown("a\"b\\c\nd\x1b[2J\x7f"), R"("a\"b\\c\nd\u001b[2J\u007f")");
+  for (const std::string_view good :
+       {"\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"})
+    EXPECT_EQ(shown(good), '"' + std::string(good) + '"');
+  for (const std::string_view bad : {"\x80", "\xc1", "\xc2", "\xf5", "\xff"})
+    EXPECT_EQ(shown(bad), none);
+  for (const std::string_view bad : {"\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
+                                     "\xf4\x90\x80\x80", "\xe0\xa0z", "\xc2z"}) {
+    std::string each(1, '"');
+    for (const char c : bad) each += c == 'z' ? "z" : "\xef\xbf\xbd";
+    EXPECT_EQ(shown(bad), each + '"');
+  }
+}
+
 TEST(EventCodec, RendersAnEntryAsJson) {
   EXPECT_EQ(
       entry_json(committed(), 42),

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -11,6 +10,7 @@
 #include "runner/definition/partitions.h"
 #include "runner/definition/pipeline_fields.h"
 #include "runner/definition/reference_page.h"
+#include "tests/support/temporary_directory.h"
 
 namespace daybook {
 namespace {
@@ -31,22 +31,15 @@ const std::string contract_text =
 // A folder of its own for each test, gone afterwards.
 class Project {
  public:
-  Project() {
-    std::string pattern = (fs::temp_directory_path() / "definition-XXXXXX").string();
-    root_ = mkdtemp(pattern.data());
-    write("in.odcs.yaml", contract_text);
-  }
-  Project(const Project&) = delete;
-  Project& operator=(const Project&) = delete;
-  ~Project() { fs::remove_all(root_); }
-  fs::path root() const { return root_; }
+  Project() { write("in.odcs.yaml", contract_text); }
+  fs::path root() const { return root_.path(); }
   void write(const std::string& path, const std::string& text) const {
     fs::create_directories((root_ / path).parent_path());
     std::ofstream(root_ / path, std::ios::binary) << text;
   }
 
  private:
-  fs::path root_;
+  TemporaryDirectory root_;
 };
 
 struct Read {
