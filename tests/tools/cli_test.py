@@ -441,9 +441,9 @@ class Outcomes(Base):
         shutil.rmtree(os.path.join(lake, "orders"))
         os.rename(os.path.join(lake, "second"), os.path.join(lake, "away"))
         with open(os.path.join(lake, "second"), "w", encoding="utf-8"):
-            before = self.items("log", "--limit", "0")
+            pass
         self.assertIn(b"lake/second", self.here(UNREACHABLE, "reconcile").stderr)
-        self.assertEqual(self.items("log", "--limit", "0"), before)
+        self.assertEqual({e["kind"] for e in self.items("log", "--limit", "0")} & {"Reconciled", "LoadLost"}, set())
         os.remove(os.path.join(lake, "second"))
         os.rename(os.path.join(lake, "away"), os.path.join(lake, "second"))
         found = json.loads(self.here(INTEGRITY, "reconcile", "-o", "json").stdout)
