@@ -8,10 +8,12 @@ import decimal
 import os
 import re
 import shutil
+import unittest
 
 from harness import ROOT
 
-DATA = os.environ.get("DAYBOOK_TEST_DATA", os.path.join(os.path.dirname(ROOT), "shared/data/ourairports"))
+DATA = os.path.join(os.environ.get("DAYBOOK_TEST_DATA", os.path.join(os.path.dirname(ROOT), "shared/data")),
+                    "ourairports")
 PIPELINE = "runways.pipeline.yaml"
 PARTITIONS = ["2022-06-01", "2023-06-01", "2024-06-01", "2025-06-01", "2025-06-04"]
 EXAMPLES = os.path.join(ROOT, "tests/runner/definition/examples/ourairports")
@@ -23,6 +25,8 @@ NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?\Z")
 
 def make(project, sink=LAKE, concurrency="auto", approvals=0):
     """Feed, contracts and pipeline; the snapshots are copied, since tests change them."""
+    if not os.path.isdir(DATA):
+        raise unittest.SkipTest("no data beside the repository")
     for partition in PARTITIONS:
         os.makedirs(project.at("feed", partition), exist_ok=True)
         shutil.copyfile(os.path.join(DATA, partition, "runways.csv"),

@@ -16,7 +16,8 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-DATA = os.environ.get("DAYBOOK_TEST_DATA", os.path.join(os.path.dirname(ROOT), "shared/data/ourairports"))
+DATA = os.path.join(os.environ.get("DAYBOOK_TEST_DATA", os.path.join(os.path.dirname(ROOT), "shared/data")),
+                    "ourairports")
 
 EXPRESSIONS = """price * 2
 round(price * 0.3048, 1)
