@@ -146,7 +146,8 @@ asio::awaitable<std::expected<void, Refusal>> record(Keeper& keeper, Actor actor
   if (const auto recorded = co_await keeper.ask(actor, done); !recorded)
     co_return std::unexpected(recorded.error());
   for (const ReconcileFinding& finding : findings) {
-    if (!finding.loads_again || finding.kind == ReconcileFinding::Kind::stale) continue;
+    const bool recorded_before = finding.kind == ReconcileFinding::Kind::stale;
+    if (!finding.loads_again || recorded_before) continue;
     const Command lost =
         LoseLoad{.slot = finding.slot, .load_id = finding.load_id, .evidence = finding.detail};
     (void)co_await keeper.ask(actor, lost);

@@ -178,7 +178,7 @@ sink: {jsonl: {path: lake}, mode: merge, key: [id]}
         self.feed(project, 1, [(1700, "2026-01-20", "ours", 1)])
         self.assertIn("generation 2 holds load", project.do("run", FILE, exits=1).out)
         self.assertEqual(self.lines(project), there)
-        self.assertIn("daybook reconcile ", project.do("explain", "2026-01").out)
+        self.assertIn("daybook reconcile     what the target holds", project.do("explain", "2026-01").out)
         self.assertIn("never intended this load", project.do("reconcile", FILE, exits=9).out)
 
     def test_a_load_of_many_files_lists_them_beside_its_commit(self):

@@ -81,12 +81,15 @@ class Campaign:
         started = time.monotonic()
         self.project.do("run", PIPELINE, *words)
         self.runs += 1
-        # Recovery included, so a little long: some faults come too late, none can not come.
-        self.duration = 0.8 * self.duration + 0.2 * (time.monotonic() - started)
+        self.learn_duration(started)
         for part in PARTITIONS:
             self.expected[part] = self.feed.expected(part)
         self.compare("after the run")
         self.not_shorter()
+
+    def learn_duration(self, started):
+        """Recovery included, so a little long: some faults come too late, none can not come."""
+        self.duration = 0.8 * self.duration + 0.2 * (time.monotonic() - started)
 
     def not_shorter(self):
         size = self.project.size()

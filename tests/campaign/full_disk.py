@@ -103,7 +103,7 @@ class FullDisk(Campaign):
         failed, and the exit code says so once, although the run after it loads everything."""
         started = time.monotonic()
         done = self.project.ask("run", PIPELINE)
-        self.duration = 0.8 * self.duration + 0.2 * (time.monotonic() - started)
+        self.learn_duration(started)
         if done.code == 1 and "which had been left open: failed" in done.out:
             self.sometimes["a run that was left open ended as failed"] += 1
         elif done.code != 0:
